@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/base/stats.h"
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+#include <variant>
+
+#include "proxy/base/check.h"
+#include "proxy/base/strings.h"
+
+namespace weir {
+namespace {
+
+enum class Kind { kCounter, kGauge, kHistogram };
+
+using AnyMetric = std::variant<const Counter*, const Gauge*, const Histogram*>;
+
+// What the handles of one name and one set of labels add up to.
+struct Total {
+  int64_t gauge = 0;
+  uint64_t counter = 0;
+  uint64_t buckets[Histogram::kBuckets] = {};
+  double sum_seconds = 0;
+
+  void Add(const AnyMetric& metric) {
+    if (const auto* const* c = std::get_if<const Counter*>(&metric)) counter += (*c)->value();
+    if (const auto* const* g = std::get_if<const Gauge*>(&metric)) gauge += (*g)->value();
+    if (const auto* const* h = std::get_if<const Histogram*>(&metric)) {
+      for (size_t i = 0; i < Histogram::kBuckets; ++i) buckets[i] += (*h)->bucket(i);
+      sum_seconds += (*h)->sum_seconds();
+    }
+  }
+  uint64_t count() const {
+    uint64_t all = 0;
+    for (const uint64_t bucket : buckets) all += bucket;
+    return all;
+  }
+};
+
+struct Series {
+  std::vector<AnyMetric> live;
+  Total retired;  // Of counters and histograms whose handles are gone.
+
+  Total Sum() const {
+    Total total = retired;
+    for (const AnyMetric& metric : live) total.Add(metric);
+    return total;
+  }
+};
+
+struct Family {
+  Kind kind;
+  std::string help;
+  std::map<StatsLabels, Series> series;
+};
+
+template <typename Metric>
+constexpr Kind KindOf() {
+  if constexpr (std::is_same_v<Metric, Counter>) return Kind::kCounter;
+  if constexpr (std::is_same_v<Metric, Gauge>) return Kind::kGauge;
+  return Kind::kHistogram;
+}
+
+std::string_view TypeName(Kind kind) {
+  return kind == Kind::kCounter ? "counter" : kind == Kind::kGauge ? "gauge" : "histogram";
+}
+
+std::string Escaped(std::string_view text, bool quotes) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '\n') {
+      out.append("\\n");
+      continue;
+    }
+    if (c == '\\' || (quotes && c == '"')) out.push_back('\\');
+    out.push_back(c);
+  }
+  return out;
+}
+
+std::string FormatDouble(double value) {
+  char digits[64];
+  return std::string(
+      digits, std::to_chars(digits, digits + sizeof(digits), value, std::chars_format::fixed).ptr);
+}
+
+// "{a="1",le="5"}" or "" when there is nothing to say.
+std::string FormatLabels(const StatsLabels& labels, std::string_view le = {}) {
+  std::string out;
+  for (const auto& [key, value] : labels) {
+    StrAppend(out, out.empty() ? "{" : ",", key, "=\"", Escaped(value, true), "\"");
+  }
+  if (!le.empty()) StrAppend(out, out.empty() ? "{" : ",", "le=\"", le, "\"");
+  if (!out.empty()) out.push_back('}');
+  return out;
+}
+
+void AppendHistogram(std::string& out, std::string_view name, const StatsLabels& labels,
+                     const Total& total) {
+  uint64_t below = 0;
+  for (size_t i = 0; i < Histogram::kBuckets; ++i) {
+    below += total.buckets[i];
+    const std::string le =
+        i + 1 < Histogram::kBuckets ? FormatDouble(Histogram::kBounds[i]) : "+Inf";
+    StrAppend(out, name, "_bucket", FormatLabels(labels, le), " ", below, "\n");
+  }
+  StrAppend(out, name, "_sum", FormatLabels(labels), " ", FormatDouble(total.sum_seconds), "\n");
+  StrAppend(out, name, "_count", FormatLabels(labels), " ", below, "\n");
+}
+
+void AppendSeries(std::string& out, std::string_view name, Kind kind, const StatsLabels& labels,
+                  const Total& total) {
+  switch (kind) {
+    case Kind::kCounter:
+      StrAppend(out, name, FormatLabels(labels), " ", total.counter, "\n");
+      return;
+    case Kind::kGauge:
+      StrAppend(out, name, FormatLabels(labels), " ", total.gauge, "\n");
+      return;
+    case Kind::kHistogram:
+      AppendHistogram(out, name, labels, total);
+  }
+}
+
+bool Includes(const StatsLabels& all, const StatsLabels& wanted) {
+  return std::all_of(wanted.begin(), wanted.end(), [&all](const auto& label) {
+    return std::find(all.begin(), all.end(), label) != all.end();
+  });
+}
+
+}  // namespace
+
+void Histogram::Observe(absl::Duration d) {
+  // A day bounds the sum, whatever a clock says.
+  d = std::clamp(d, absl::ZeroDuration(), absl::Hours(24));
+  const auto* const end = std::end(kBounds);
+  const auto* const bound = std::lower_bound(std::begin(kBounds), end, absl::ToDoubleSeconds(d));
+  buckets_[bound - std::begin(kBounds)].Add();
+  sum_nanos_.Add(static_cast<uint64_t>(absl::ToInt64Nanoseconds(d)));
+}
+
+uint64_t Histogram::count() const {
+  uint64_t all = 0;
+  for (const Counter& bucket : buckets_) all += bucket.value();
+  return all;
+}
+
+struct StatsRegistry::Families {
+  mutable std::mutex mutex;
+  std::map<std::string, Family, std::less<>> by_name;  // Guarded by `mutex`.
+
+  template <typename Metric>
+  Handle<Metric> Add(std::string_view name, std::string_view help, StatsLabels labels) {
+    std::sort(labels.begin(), labels.end());
+    auto metric = std::make_unique<Metric>();
+    const std::lock_guard lock(mutex);
+    auto it = by_name.find(name);
+    if (it == by_name.end()) {
+      it = by_name.emplace(name, Family{KindOf<Metric>(), std::string(help), {}}).first;
+    }
+    Family& family = it->second;
+    WEIR_CHECK(family.kind == KindOf<Metric>());
+    family.series[labels].live.emplace_back(metric.get());
+    // Families are never erased, so the deleter may keep the reference.
+    return {metric.release(), [this, &family, labels = std::move(labels)](Metric* gone) {
+              Retire(family, labels, gone);
+              delete gone;
+            }};
+  }
+
+  template <typename Metric>
+  void Retire(Family& family, const StatsLabels& labels, const Metric* gone) {
+    const std::lock_guard lock(mutex);
+    const auto it = family.series.find(labels);
+    Series& series = it->second;
+    std::erase(series.live, AnyMetric(gone));
+    if constexpr (std::is_same_v<Metric, Gauge>) {
+      if (series.live.empty()) family.series.erase(it);
+    } else {
+      series.retired.Add(gone);
+    }
+  }
+};
+
+StatsRegistry::StatsRegistry() : families_(std::make_unique<Families>()) {}
+StatsRegistry::~StatsRegistry() = default;
+
+CounterHandle StatsRegistry::AddCounter(std::string_view name, std::string_view help,
+                                        StatsLabels labels) {
+  return families_->Add<Counter>(name, help, std::move(labels));
+}
+
+GaugeHandle StatsRegistry::AddGauge(std::string_view name, std::string_view help,
+                                    StatsLabels labels) {
+  return families_->Add<Gauge>(name, help, std::move(labels));
+}
+
+HistogramHandle StatsRegistry::AddHistogram(std::string_view name, std::string_view help,
+                                            StatsLabels labels) {
+  return families_->Add<Histogram>(name, help, std::move(labels));
+}
+
+std::string StatsRegistry::RenderPrometheus() const {
+  std::string out;
+  const std::lock_guard lock(families_->mutex);
+  for (const auto& [name, family] : families_->by_name) {
+    if (family.series.empty()) continue;
+    StrAppend(out, "# HELP ", name, " ", Escaped(family.help, false), "\n");
+    StrAppend(out, "# TYPE ", name, " ", TypeName(family.kind), "\n");
+    for (const auto& [labels, series] : family.series) {
+      AppendSeries(out, name, family.kind, labels, series.Sum());
+    }
+  }
+  return out;
+}
+
+double StatsRegistry::Sum(std::string_view name, const StatsLabels& labels) const {
+  double sum = 0;
+  const std::lock_guard lock(families_->mutex);
+  const auto it = families_->by_name.find(name);
+  if (it == families_->by_name.end()) return sum;
+  for (const auto& [own, series] : it->second.series) {
+    if (!Includes(own, labels)) continue;
+    const Total total = series.Sum();
+    // Of a histogram: how many observations. The parts of other kinds are zero.
+    sum += static_cast<double>(total.gauge) + static_cast<double>(total.counter) +
+           static_cast<double>(total.count());
+  }
+  return sum;
+}
+
+}  // namespace weir

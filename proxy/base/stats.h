@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/time/time.h"
+
+// Numbers that Prometheus reads. A component has a struct of its own with verbs; the struct's
+// constructor takes handles from the registry. Writing is one relaxed load and store by the one
+// thread that owns the handle, so it costs what a plain integer does; reading is from any thread.
+// Handles of the same name and labels add up, and what a destroyed counter had counted stays in
+// the sum. Names are `weir_<layer>_<noun>_<unit>`, counters end in `_total`.
+
+namespace weir {
+
+using StatsLabels = std::vector<std::pair<std::string, std::string>>;
+
+// Only its owner's thread writes.
+class Counter {
+ public:
+  void Add(uint64_t n = 1) {
+    value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+  }
+  uint64_t value() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<uint64_t> value_{0};
+};
+
+class Gauge {
+ public:
+  void Set(int64_t v) { value_.store(v, std::memory_order_relaxed); }
+  void Add(int64_t n) { Set(value() + n); }
+  int64_t value() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<int64_t> value_{0};
+};
+
+// Log-linear durations: 100 us to 60 s, rendered as a Prometheus histogram in seconds.
+class Histogram {
+ public:
+  static constexpr double kBounds[] = {0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025,
+                                       0.05,   0.1,     0.25,   0.5,   1,      2.5,   5,    10,
+                                       30,     60};
+  static constexpr size_t kBuckets = sizeof(kBounds) / sizeof(kBounds[0]) + 1;
+  void Observe(absl::Duration d);
+  uint64_t bucket(size_t i) const { return buckets_[i].value(); }
+  uint64_t count() const;
+  double sum_seconds() const { return static_cast<double>(sum_nanos_.value()) * 1e-9; }
+
+ private:
+  Counter buckets_[kBuckets];
+  Counter sum_nanos_;
+};
+
+// Owns every metric. Registration and reading take a lock; writing never does. Outlives every
+// handle. A handle unregisters itself when it is destroyed.
+class StatsRegistry {
+ public:
+  StatsRegistry();
+  ~StatsRegistry();
+
+  template <typename Metric>
+  using Handle = std::unique_ptr<Metric, std::function<void(Metric*)>>;
+
+  // `help` of the first registration of a name wins. Labels: fixed, never a value that a client
+  // can invent without bound.
+  [[nodiscard]] Handle<Counter> AddCounter(std::string_view name, std::string_view help,
+                                           StatsLabels labels = {});
+  [[nodiscard]] Handle<Gauge> AddGauge(std::string_view name, std::string_view help,
+                                       StatsLabels labels = {});
+  [[nodiscard]] Handle<Histogram> AddHistogram(std::string_view name, std::string_view help,
+                                               StatsLabels labels = {});
+
+  // Prometheus text format 0.0.4, families in the order of their names.
+  std::string RenderPrometheus() const;
+  // The sum over all handles of that name whose labels include all of `labels`. For tests, /streams.
+  double Sum(std::string_view name, const StatsLabels& labels = {}) const;
+
+ private:
+  struct Families;
+  std::unique_ptr<Families> families_;
+};
+
+using CounterHandle = StatsRegistry::Handle<Counter>;
+using GaugeHandle = StatsRegistry::Handle<Gauge>;
+using HistogramHandle = StatsRegistry::Handle<Histogram>;
+
+}  // namespace weir

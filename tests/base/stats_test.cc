@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/base/stats.h"
+
+#include <thread>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace weir {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+class StatsTest : public testing::Test {
+ protected:
+  StatsRegistry registry_;
+};
+
+TEST_F(StatsTest, RendersFamiliesInOrderOfName) {
+  const CounterHandle b = registry_.AddCounter("weir_b_total", "Second.", {{"resource", "pods"}});
+  const GaugeHandle a = registry_.AddGauge("weir_a_bytes", "First.");
+  b->Add(3);
+  a->Set(-7);
+  EXPECT_EQ(registry_.RenderPrometheus(),
+            "# HELP weir_a_bytes First.\n# TYPE weir_a_bytes gauge\nweir_a_bytes -7\n"
+            "# HELP weir_b_total Second.\n# TYPE weir_b_total counter\n"
+            "weir_b_total{resource=\"pods\"} 3\n");
+}
+
+TEST_F(StatsTest, HandlesOfOneSeriesAddUp) {
+  const CounterHandle one = registry_.AddCounter("weir_x_total", "X.", {{"a", "1"}, {"b", "2"}});
+  const CounterHandle two = registry_.AddCounter("weir_x_total", "Y.", {{"b", "2"}, {"a", "1"}});
+  one->Add(2);
+  two->Add(5);
+  EXPECT_THAT(registry_.RenderPrometheus(), HasSubstr("weir_x_total{a=\"1\",b=\"2\"} 7\n"));
+  EXPECT_THAT(registry_.RenderPrometheus(), HasSubstr("HELP weir_x_total X."));
+}
+
+TEST_F(StatsTest, CountersKeepWhatDestroyedHandlesCounted) {
+  CounterHandle gone = registry_.AddCounter("weir_x_total", "X.");
+  gone->Add(4);
+  gone.reset();
+  EXPECT_EQ(registry_.Sum("weir_x_total"), 4);
+  const CounterHandle next = registry_.AddCounter("weir_x_total", "X.");
+  next->Add();
+  EXPECT_EQ(registry_.Sum("weir_x_total"), 5);
+}
+
+TEST_F(StatsTest, GaugesGoWithTheirHandles) {
+  GaugeHandle one = registry_.AddGauge("weir_streams", "S.");
+  GaugeHandle two = registry_.AddGauge("weir_streams", "S.");
+  one->Set(3);
+  two->Add(4);
+  one.reset();
+  EXPECT_EQ(registry_.Sum("weir_streams"), 4);
+  two.reset();
+  EXPECT_EQ(registry_.RenderPrometheus(), "");
+}
+
+TEST_F(StatsTest, HistogramsCountUpToEachBound) {
+  const HistogramHandle histogram = registry_.AddHistogram("weir_lag_seconds", "L.", {{"k", "v"}});
+  histogram->Observe(absl::Microseconds(100));
+  histogram->Observe(absl::Milliseconds(3));
+  histogram->Observe(absl::InfiniteDuration());
+  histogram->Observe(absl::Seconds(-1));
+  const std::string text = registry_.RenderPrometheus();
+  EXPECT_THAT(text, HasSubstr("# TYPE weir_lag_seconds histogram\n"));
+  EXPECT_THAT(text, HasSubstr("weir_lag_seconds_bucket{k=\"v\",le=\"0.0001\"} 2\n"));
+  EXPECT_THAT(text, HasSubstr("weir_lag_seconds_bucket{k=\"v\",le=\"0.0025\"} 2\n"));
+  EXPECT_THAT(text, HasSubstr("weir_lag_seconds_bucket{k=\"v\",le=\"0.005\"} 3\n"));
+  EXPECT_THAT(text, HasSubstr("weir_lag_seconds_bucket{k=\"v\",le=\"60\"} 3\n"));
+  EXPECT_THAT(text, HasSubstr("weir_lag_seconds_bucket{k=\"v\",le=\"+Inf\"} 4\n"));
+  EXPECT_THAT(text, HasSubstr("weir_lag_seconds_count{k=\"v\"} 4\n"));
+  EXPECT_EQ(registry_.Sum("weir_lag_seconds"), 4);
+  EXPECT_EQ(histogram->count(), 4u);
+}
+
+TEST_F(StatsTest, EscapesLabelsAndHelp) {
+  const CounterHandle counter =
+      registry_.AddCounter("weir_x_total", "a\\b\nc \"d\"", {{"path", "a\"b\\c\nd"}});
+  EXPECT_THAT(registry_.RenderPrometheus(), HasSubstr("# HELP weir_x_total a\\\\b\\nc \"d\"\n"));
+  EXPECT_THAT(registry_.RenderPrometheus(), HasSubstr(R"({path="a\"b\\c\nd"} 0)"));
+}
+
+TEST_F(StatsTest, SumsWhatMatchesTheLabels) {
+  const CounterHandle a = registry_.AddCounter("weir_x_total", "X.", {{"r", "a"}, {"s", "1"}});
+  const CounterHandle b = registry_.AddCounter("weir_x_total", "X.", {{"r", "b"}, {"s", "1"}});
+  a->Add(1);
+  b->Add(2);
+  EXPECT_EQ(registry_.Sum("weir_x_total", {{"s", "1"}}), 3);
+  EXPECT_EQ(registry_.Sum("weir_x_total", {{"r", "b"}}), 2);
+  EXPECT_EQ(registry_.Sum("weir_x_total", {{"r", "c"}}), 0);
+  EXPECT_EQ(registry_.Sum("weir_y_total"), 0);
+}
+
+TEST_F(StatsTest, MayBeReadWhileAnotherThreadCounts) {
+  std::thread writer([this] {
+    for (int i = 0; i < 100; ++i) {
+      const CounterHandle counter = registry_.AddCounter("weir_x_total", "X.");
+      for (int n = 0; n < 100; ++n) counter->Add();
+    }
+  });
+  double last = 0;
+  for (int i = 0; i < 100; ++i) {
+    const double now = registry_.Sum("weir_x_total");
+    EXPECT_GE(now, last);
+    last = now;
+  }
+  writer.join();
+  EXPECT_EQ(registry_.Sum("weir_x_total"), 10000);
+}
+
+}  // namespace
+}  // namespace weir
