@@ -1,0 +1,1 @@
+// Exists so that the precompiled gmock header has a target to live in.
