@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package harness
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"strconv"
+	"strings"
+)
+
+// RequestTotals counts LISTs and WATCHes as the API server's own metrics do: those
+// that are over, and the watches that are still open.
+func (s *APIServer) RequestTotals(resources ...string) (lists, watches int, err error) {
+	client, err := NewRawClient(s.Config("admin"), false)
+	if err != nil {
+		return 0, 0, err
+	}
+	_, page, err := client.Get(context.Background(), "/metrics")
+	if err != nil {
+		return 0, 0, err
+	}
+	input := bufio.NewScanner(bytes.NewReader(page))
+	input.Buffer(nil, 1<<20)
+	for input.Scan() {
+		line := input.Text()
+		over := strings.HasPrefix(line, "apiserver_request_total{")
+		open := strings.HasPrefix(line, "apiserver_longrunning_requests{")
+		if !over && !open || !namesAny(line, resources) {
+			continue
+		}
+		value, err := strconv.ParseFloat(line[strings.LastIndexByte(line, ' ')+1:], 64)
+		if err != nil {
+			return 0, 0, err
+		}
+		switch {
+		case strings.Contains(line, `verb="LIST"`) && over:
+			lists += int(value)
+		case strings.Contains(line, `verb="WATCH"`):
+			watches += int(value)
+		}
+	}
+	return lists, watches, input.Err()
+}
+
+func namesAny(line string, resources []string) bool {
+	for _, resource := range resources {
+		if strings.Contains(line, `resource="`+resource+`"`) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package harness starts the real programs that the end-to-end tests and the
+// demo need (kube-apiserver, Weir, operators), as children on loopback, and
+// reads what they say about themselves.
+package harness
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+)
+
+// Root is the top of the repository.
+func Root() string {
+	_, file, _, _ := runtime.Caller(0)
+	return filepath.Join(filepath.Dir(file), "..", "..", "..", "..")
+}
+
+// Binary is the path of a program that tests/e2e/run has built.
+func Binary(name string) (string, error) {
+	dir := os.Getenv("E2E_BIN")
+	if dir == "" {
+		dir = filepath.Join(Root(), "build", "e2e", "bin")
+	}
+	path := filepath.Join(dir, name)
+	if _, err := os.Stat(path); err != nil {
+		return "", fmt.Errorf("%q is not built: run tests/e2e/run --build-only", path)
+	}
+	return path, nil
+}
+
+// FreeAddress returns a loopback address nobody listens on. Another process may
+// take it before its user does; the kernel hands ports out in turn, so this is rare.
+func FreeAddress() (string, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer listener.Close()
+	return listener.Addr().String(), nil
+}
