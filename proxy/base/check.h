@@ -8,8 +8,9 @@ namespace weir::internal {
 [[noreturn]] void CheckFailed(const char* file, int line, const char* expression);
 }  // namespace weir::internal
 
-#define WEIR_CHECK(condition) \
-  (static_cast<bool>(condition) ? (void)0 : ::weir::internal::CheckFailed(__FILE__, __LINE__, #condition))
+#define WEIR_CHECK(condition)             \
+  (static_cast<bool>(condition) ? (void)0 \
+                                : ::weir::internal::CheckFailed(__FILE__, __LINE__, #condition))
 
 #ifdef NDEBUG
 #define WEIR_DCHECK(condition) ((void)sizeof(!(condition)))

@@ -48,9 +48,9 @@ class Gauge {
 // Log-linear durations: 100 us to 60 s, rendered as a Prometheus histogram in seconds.
 class Histogram {
  public:
-  static constexpr double kBounds[] = {0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025,
-                                       0.05,   0.1,     0.25,   0.5,   1,      2.5,   5,    10,
-                                       30,     60};
+  static constexpr double kBounds[] = {0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005,
+                                       0.01,   0.025,   0.05,   0.1,   0.25,   0.5,
+                                       1,      2.5,     5,      10,    30,     60};
   static constexpr size_t kBuckets = sizeof(kBounds) / sizeof(kBounds[0]) + 1;
   void Observe(absl::Duration d);
   uint64_t bucket(size_t i) const { return buckets_[i].value(); }
@@ -83,7 +83,8 @@ class StatsRegistry {
 
   // Prometheus text format 0.0.4, families in the order of their names.
   std::string RenderPrometheus() const;
-  // The sum over all handles of that name whose labels include all of `labels`. For tests, /streams.
+  // The sum over all handles of that name whose labels include all of `labels`. For tests,
+  // /streams.
   double Sum(std::string_view name, const StatsLabels& labels = {}) const;
 
  private:

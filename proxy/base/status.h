@@ -17,14 +17,14 @@ absl::Status InvalidArgumentError(std::string_view message);   // Bad input: 400
 absl::Status NotFoundError(std::string_view message);          // 404 NotFound.
 absl::Status UnauthenticatedError(std::string_view message);   // 401 Unauthorized.
 absl::Status PermissionDeniedError(std::string_view message);  // 403 Forbidden.
-absl::Status NotAcceptableError(std::string_view message);  // 406: the kind has no such encoding.
-absl::Status ResourceExpiredError(std::string_view message);   // 410 Expired: list again.
-absl::Status TooManyRequestsError(std::string_view message);   // 429: come back later.
-absl::Status InvalidOptionsError(std::string_view message);    // 422 Invalid.
-absl::Status InternalError(std::string_view message);          // 500 InternalError.
-absl::Status UnavailableError(std::string_view message);       // 503: peer gone or unreachable.
-absl::Status TimeoutError(std::string_view message);           // 504 Timeout.
-absl::Status TooLargeVersionError(std::string_view message);   // 504 ResourceVersionTooLarge.
+absl::Status NotAcceptableError(std::string_view message);    // 406: the kind has no such encoding.
+absl::Status ResourceExpiredError(std::string_view message);  // 410 Expired: list again.
+absl::Status TooManyRequestsError(std::string_view message);  // 429: come back later.
+absl::Status InvalidOptionsError(std::string_view message);   // 422 Invalid.
+absl::Status InternalError(std::string_view message);         // 500 InternalError.
+absl::Status UnavailableError(std::string_view message);      // 503: peer gone or unreachable.
+absl::Status TimeoutError(std::string_view message);          // 504 Timeout.
+absl::Status TooLargeVersionError(std::string_view message);  // 504 ResourceVersionTooLarge.
 absl::Status CancelledError(std::string_view message);
 absl::Status LimitError(std::string_view message);  // One of Weir's own limits was reached.
 

@@ -20,11 +20,12 @@ namespace weir {
 // Concatenates; integers are printed in decimal.
 class StrPiece {
  public:
-  StrPiece(std::string_view text) : text_(text) {}           // NOLINT(google-explicit-constructor)
-  StrPiece(const std::string& text) : text_(text) {}         // NOLINT(google-explicit-constructor)
-  StrPiece(const char* text) : text_(text) {}                // NOLINT(google-explicit-constructor)
+  StrPiece(std::string_view text) : text_(text) {}     // NOLINT(google-explicit-constructor)
+  StrPiece(const std::string& text) : text_(text) {}   // NOLINT(google-explicit-constructor)
+  StrPiece(const char* text) : text_(text) {}          // NOLINT(google-explicit-constructor)
+  StrPiece(char c) : digits_{c}, text_(digits_, 1) {}  // NOLINT(google-explicit-constructor)
   template <typename Int, typename = std::enable_if_t<std::is_integral_v<Int>>>
-  StrPiece(Int value)                                         // NOLINT(google-explicit-constructor)
+  StrPiece(Int value)  // NOLINT(google-explicit-constructor)
       : text_(digits_, std::to_chars(digits_, digits_ + sizeof(digits_), value).ptr - digits_) {}
   StrPiece(const StrPiece&) = delete;
   StrPiece& operator=(const StrPiece&) = delete;
@@ -41,13 +42,14 @@ void StrAppendPieces(std::string& out,
 
 template <typename... Args>
 std::string StrCat(const Args&... args) {
-  return [](const auto&... pieces) { return StrCatPieces({std::cref(pieces)...}); }(
-      StrPiece(args)...);
+  return
+      [](const auto&... pieces) { return StrCatPieces({std::cref(pieces)...}); }(StrPiece(args)...);
 }
 template <typename... Args>
 void StrAppend(std::string& out, const Args&... args) {
-  [&out](const auto&... pieces) { StrAppendPieces(out, {std::cref(pieces)...}); }(
-      StrPiece(args)...);
+  [&out](const auto&... pieces) {
+    StrAppendPieces(out, {std::cref(pieces)...});
+  }(StrPiece(args)...);
 }
 
 std::string_view Trim(std::string_view text);  // ASCII white space off both ends.

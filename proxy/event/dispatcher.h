@@ -66,7 +66,8 @@ class Dispatcher {
   virtual void Post(Callback callback) = 0;
   [[nodiscard]] virtual TimerPtr CreateTimer(std::function<void()> callback) = 0;
   [[nodiscard]] virtual FileEventPtr CreateFileEvent(int fd, FileReadyCallback ready) = 0;
-  [[nodiscard]] virtual SignalEventPtr ListenForSignal(int signal, std::function<void()> callback) = 0;
+  [[nodiscard]] virtual SignalEventPtr ListenForSignal(int signal,
+                                                       std::function<void()> callback) = 0;
   // Destroys `object` in the next turn of the loop, so that no frame above on the stack still
   // runs in it. First in, first out.
   virtual void DeferDelete(std::unique_ptr<Deferred> object) = 0;

@@ -26,6 +26,7 @@ const std::vector<Failure>& Failures() {
       {UnavailableError, IsUnavailable},
       {TimeoutError, IsTimeout},
       {TooLargeVersionError, IsTooLargeVersion},
+      {NotAcceptableError, IsNotAcceptable},
       {CancelledError, IsCancelled},
       {LimitError, IsLimit},
   };

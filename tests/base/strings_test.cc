@@ -13,6 +13,7 @@ TEST(StringsTest, ConcatenatesTextAndIntegers) {
   EXPECT_EQ(StrCat("a", std::string("b"), std::string_view("c"), 7, -1, uint64_t{1} << 63,
                    int64_t{INT64_MIN}),
             "abc7-19223372036854775808-9223372036854775808");
+  EXPECT_EQ(StrCat("a", '=', uint8_t{7}), "a=7");
   std::string out = "x";
   StrAppend(out, "=", 5, ";");
   EXPECT_EQ(out, "x=5;");

@@ -250,6 +250,16 @@ TEST_F(DispatcherTest, DestroysUnrunCallbacksAndDeferredObjects) {
   EXPECT_EQ(held.use_count(), 1);
 }
 
+TEST_F(DispatcherTest, DropsWhatIsPendingWhenToldTo) {
+  auto held = std::make_shared<int>(1);
+  dispatcher_->Post([this, held] { Note("ran"); });
+  dispatcher_->DeferDelete(std::make_unique<Noted>([this, held] { Note("deleted"); }));
+  dispatcher_->DropPending();
+  EXPECT_EQ(held.use_count(), 1);
+  Run();
+  EXPECT_THAT(notes_, ElementsAre("deleted"));
+}
+
 TEST_F(DispatcherTest, HearsSignals) {
   const SignalEventPtr event = dispatcher_->ListenForSignal(SIGUSR1, [this] {
     Note("signal");
