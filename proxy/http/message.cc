@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/http/message.h"
+
+#include <algorithm>
+
+#include "proxy/base/strings.h"
+
+namespace weir {
+namespace {
+
+constexpr std::string_view kHopByHop[] = {"Connection",
+                                          "Keep-Alive",
+                                          "Proxy-Connection",
+                                          "Proxy-Authenticate",
+                                          "Proxy-Authorization",
+                                          "TE",
+                                          "Trailer",
+                                          "Transfer-Encoding",
+                                          "Upgrade"};
+
+}  // namespace
+
+void HeaderList::Add(std::string_view name, std::string_view value) {
+  fields_.emplace_back(name, value);
+}
+
+void HeaderList::Set(std::string_view name, std::string_view value) {
+  // Both may view a field that is about to go.
+  Field field(name, value);
+  Remove(field.first);
+  fields_.push_back(std::move(field));
+}
+
+void HeaderList::Remove(std::string_view name) {
+  std::erase_if(fields_, [name](const Field& f) { return EqualsIgnoreCase(f.first, name); });
+}
+
+std::string_view HeaderList::Get(std::string_view name) const {
+  for (const Field& field : fields_) {
+    if (EqualsIgnoreCase(field.first, name)) return field.second;
+  }
+  return {};
+}
+
+bool HeaderList::Has(std::string_view name) const {
+  return std::any_of(fields_.begin(), fields_.end(),
+                     [name](const Field& f) { return EqualsIgnoreCase(f.first, name); });
+}
+
+bool HeaderList::HasToken(std::string_view name, std::string_view token) const {
+  for (const Field& field : fields_) {
+    if (!EqualsIgnoreCase(field.first, name)) continue;
+    for (const std::string_view part : Split(field.second, ',')) {
+      if (EqualsIgnoreCase(Trim(part), token)) return true;
+    }
+  }
+  return false;
+}
+
+size_t HeaderList::bytes() const {
+  size_t sum = 0;
+  for (const Field& field : fields_) sum += field.first.size() + field.second.size() + 32;
+  return sum;
+}
+
+void HeaderList::RemoveHopByHop() {
+  std::vector<std::string> named;
+  for (const Field& field : fields_) {
+    if (!EqualsIgnoreCase(field.first, "Connection")) continue;
+    for (const std::string_view part : Split(field.second, ',')) named.emplace_back(Trim(part));
+  }
+  std::erase_if(fields_, [&named](const Field& field) {
+    const auto is_name = [&field](std::string_view name) {
+      return EqualsIgnoreCase(field.first, name);
+    };
+    return std::any_of(std::begin(kHopByHop), std::end(kHopByHop), is_name) ||
+           std::any_of(named.begin(), named.end(), is_name);
+  });
+}
+
+}  // namespace weir

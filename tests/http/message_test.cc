@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/http/message.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace weir {
+namespace {
+
+using testing::ElementsAre;
+using testing::Pair;
+
+TEST(HeaderListTest, FindsTheFirstOfANameWhateverItsCase) {
+  HeaderList headers;
+  headers.Add("Accept", "a");
+  headers.Add("accept", "b");
+  EXPECT_EQ(headers.Get("ACCEPT"), "a");
+  EXPECT_EQ(headers.Get("Other"), "");
+  EXPECT_TRUE(headers.Has("accept"));
+  EXPECT_FALSE(headers.Has("other"));
+}
+
+TEST(HeaderListTest, SetsOneValueInPlaceOfAll) {
+  HeaderList headers;
+  headers.Add("a", "1");
+  headers.Add("b", "2");
+  headers.Add("A", "3");
+  headers.Set("a", headers.Get("b"));
+  EXPECT_THAT(headers.fields(), ElementsAre(Pair("b", "2"), Pair("a", "2")));
+}
+
+TEST(HeaderListTest, FindsTokensInLists) {
+  HeaderList headers;
+  headers.Add("Connection", "keep-alive, Upgrade");
+  headers.Add("Connection", "close");
+  EXPECT_TRUE(headers.HasToken("connection", "upgrade"));
+  EXPECT_TRUE(headers.HasToken("connection", "CLOSE"));
+  EXPECT_FALSE(headers.HasToken("connection", "keep"));
+}
+
+TEST(HeaderListTest, RemovesWhatIsMeantForOneHopOnly) {
+  HeaderList headers;
+  headers.Add("Connection", "X-Mine, close");
+  headers.Add("x-mine", "1");
+  headers.Add("TE", "trailers");
+  headers.Add("Transfer-Encoding", "chunked");
+  headers.Add("Upgrade", "h2c");
+  headers.Add("Keep-Alive", "timeout=5");
+  headers.Add("Content-Length", "3");
+  headers.Add("Authorization", "Bearer x");
+  headers.RemoveHopByHop();
+  EXPECT_THAT(headers.fields(),
+              ElementsAre(Pair("Content-Length", "3"), Pair("Authorization", "Bearer x")));
+}
+
+TEST(HeaderListTest, MeasuresAsHpackDoes) {
+  HeaderList headers;
+  headers.Add("ab", "c");
+  EXPECT_EQ(headers.bytes(), 35u);
+}
+
+}  // namespace
+}  // namespace weir
