@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "proxy/cache/cache_key.h"
+#include "proxy/cache/revision.h"
+#include "proxy/cache/watch_window.h"
+#include "proxy/event/dispatcher.h"
+#include "proxy/kube/list_decoder.h"
+
+namespace weir {
+
+// One worker's view of one Cacher: the newest Revision and the window of those before it. Readers
+// on this worker touch nothing but this. Owned by the worker's CacherMap; fed by the Cacher,
+// by Post when that lives on another worker. Not thread-safe.
+class CacheReplica {
+ public:
+  enum class State {
+    kSyncing,  // Nothing published yet.
+    kSynced,   // Readers are served.
+    // Access denied, not cacheable, ...: forward. The replica goes with its last subscription.
+    kUnavailable,
+  };
+
+  const CacheKey& key() const;
+  State state() const;
+  absl::Status unavailable_reason() const;
+  // The upstream watch is up (or was within the last moments): relaxed reads are allowed.
+  bool upstream_healthy() const;
+  MonotonicTime healthy_since_or_lost_at() const;
+
+  // REQUIRES (to WantEnvelope()): it is or once was kSynced. What they say stays valid, frozen,
+  // when the state turns kUnavailable.
+  const RevisionPtr& newest() const;
+  const std::optional<ListEnvelope>& envelope() const;  // How a LIST is framed; once known.
+  // What a bookmark says its object is; "" while nothing has told.
+  const std::string& api_version() const;
+  const std::string& kind() const;
+  // The Revision after `sequence`; nullptr when that is the newest or the window has passed it by
+  // (told apart by newest()->sequence).
+  RevisionPtr After(uint64_t sequence) const;
+  // Where a reader goes on that has seen everything up to `since`. nullopt: it cannot be told what
+  // came after (the window begins later, or `since` lies inside a relist). `since` beyond the
+  // newest: the newest position (the reader skips up to `since`).
+  std::optional<WatchPosition> Find(ResourceVersion since) const;
+  // Events published after `position`, for /streams; counts what the window still has.
+  uint64_t EventsAfter(const WatchPosition& position) const;
+  const WatchWindow& window() const;
+  // Asks the Cacher for envelope() if it is not known; on_change comes when it is.
+  void WantEnvelope();
+
+  struct Callbacks {
+    // State, newest() or envelope() changed. May subscribe and unsubscribe.
+    std::function<void()> on_change;
+  };
+  // Keeps the replica alive and calls back from the dispatcher's turn, until destroyed.
+  [[nodiscard]] RequestHandle Subscribe(Callbacks callbacks);
+  size_t subscribers() const;
+
+  class Core;  // The feeding side, for Cacher and CacherMap.
+  explicit CacheReplica(std::unique_ptr<Core> core);
+  ~CacheReplica();
+  Core& core() { return *core_; }
+
+ private:
+  std::unique_ptr<Core> core_;
+};
+
+}  // namespace weir

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "proxy/base/thread_owner.h"
+#include "proxy/cache/cache_replica.h"
+
+namespace weir {
+
+// What readers need to know of a Cacher beside its Revisions.
+struct CacheTraits {
+  std::optional<ListEnvelope> envelope;
+  std::string api_version, kind;
+  bool healthy = false;
+  MonotonicTime health_changed;
+};
+
+// How many readers a replica has, readable from its Cacher's worker.
+using ReaderCount = std::atomic<size_t>;
+
+// The side of a CacheReplica that its CacherMap feeds. Each call tells the subscribers as its last
+// act; none may destroy the replica.
+class CacheReplica::Core {
+ public:
+  struct Outlets {
+    std::function<void()> want_envelope;
+    std::function<void()> on_readers;  // There are more or fewer. Must not destroy the replica.
+  };
+  Core(CacheKey key, const CacherOptions& options, Outlets outlets);
+  ~Core();
+
+  // The first state, or one more because this replica came late.
+  void Sync(const WatchWindow& window, const CacheTraits& traits);
+  void Append(RevisionPtr revision);
+  void SetTraits(const CacheTraits& traits);
+  void SetUnavailable(absl::Status reason);
+
+  RequestHandle Subscribe(Callbacks callbacks);
+  const std::shared_ptr<ReaderCount>& readers() const { return readers_; }
+
+ private:
+  friend class CacheReplica;
+  class Subscription;
+
+  void Notify();
+  void Remove(Subscription* subscription);
+  void Compact();
+
+  // Set once.
+  const CacheKey key_;
+  const Outlets outlets_;
+  const std::shared_ptr<ReaderCount> readers_ = std::make_shared<ReaderCount>(0);
+  ThreadOwner thread_;
+
+  // Changes with each update.
+  State state_ = State::kSyncing;
+  absl::Status unavailable_reason_;
+  WatchWindow window_;
+  CacheTraits traits_;
+
+  // nullptr where one has gone while they were being told.
+  std::vector<Subscription*> subscriptions_;
+  int notifying_ = 0;
+};
+
+}  // namespace weir

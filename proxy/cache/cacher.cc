@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/cache/cacher.h"
+
+#include <utility>
+
+#include "proxy/base/log.h"
+#include "proxy/base/status.h"
+
+namespace weir {
+namespace {
+
+StatsLabels LabelsOf(const CacheKey& key) {
+  return {{"resource", key.resource.Name()},
+          {"representation", key.representation == Representation::kJson ? "json" : "protobuf"}};
+}
+
+// Built-in kinds write kind first and are listed as <kind>List; a custom resource's list kind can
+// be anything and is learnt on demand.
+std::optional<ListEnvelope> EnvelopeOf(const Object& object) {
+  const bool built_in =
+      object.representation() == Representation::kProtobuf || object.list_item_needs_brace();
+  if (!built_in) return std::nullopt;
+  return ListEnvelope{.api_version = std::string(object.api_version()),
+                      .list_kind = std::string(object.kind()) + "List",
+                      .custom_resource = false};
+}
+
+}  // namespace
+
+Cacher::Cacher(Environment environment, CacheKey key, ListerWatcherPtr source,
+               std::unique_ptr<FilterChain> filters, Outlets outlets)
+    : env_(environment),
+      key_(std::move(key)),
+      source_(std::move(source)),
+      filters_(std::move(filters)),
+      outlets_(std::move(outlets)),
+      stats_(env_.registry, LabelsOf(key_)),
+      builder_(*filters_),
+      window_(env_.options),
+      heard_(env_.dispatcher.Now()),
+      reflector_(
+          {.dispatcher = env_.dispatcher,
+           .source = *source_,
+           .stats = stats_,
+           .options = env_.options,
+           .resource = key_.resource.Name(),
+           .floor = env_.floors.Get(key_.resource)},
+          {.on_snapshot = [this](Reflector::Snapshot s) { return OnSnapshot(std::move(s)); },
+           .on_events = [this](std::vector<WatchEvent> e) { return OnEvents(std::move(e)); },
+           .on_health = [this](bool healthy) { OnHealth(healthy); },
+           .on_unavailable = [this](absl::Status why) { outlets_.unavailable(std::move(why)); }}) {}
+
+Cacher::~Cacher() { RaiseFloor(); }
+
+absl::Status Cacher::OnSnapshot(Reflector::Snapshot snapshot) {
+  thread_.Check();
+  heard_ = env_.dispatcher.Now();
+  const bool first = !synced();
+  WEIR_RETURN_IF_ERROR(builder_.Replace(snapshot.version, snapshot.objects));
+  LearnTraits(snapshot);
+  RaiseFloor();
+  if (!first) {
+    PublishRevision();
+    return absl::OkStatus();
+  }
+  LogInfo("synced", {{"resource", key_.resource.Name()},
+                     {"namespace", key_.namespace_name},
+                     {"version", builder_.version().ToString()},
+                     {"objects", objects()}});
+  window_.Append(builder_.Take(heard_));
+  UpdateGauges();
+  outlets_.publish(CurrentState());
+  return absl::OkStatus();
+}
+
+absl::Status Cacher::OnEvents(std::vector<WatchEvent> events) {
+  thread_.Check();
+  heard_ = env_.dispatcher.Now();
+  absl::Status added;
+  for (WatchEvent& event : events) {
+    added = builder_.Add(std::move(event));
+    if (!added.ok()) break;
+  }
+  PublishRevision();
+  return added;
+}
+
+void Cacher::PublishRevision() {
+  RevisionPtr revision = builder_.Take(heard_);
+  if (revision == nullptr) return;
+  window_.Append(revision);
+  UpdateGauges();
+  outlets_.publish([revision](CacheReplica::Core& replica) { replica.Append(revision); });
+}
+
+Cacher::ReplicaUpdate Cacher::CurrentState() const {
+  const auto window = std::make_shared<const WatchWindow>(window_);
+  const auto traits = std::make_shared<const CacheTraits>(traits_);
+  return [window, traits](CacheReplica::Core& replica) { replica.Sync(*window, *traits); };
+}
+
+void Cacher::PublishTraits() {
+  if (!synced()) return;
+  const auto traits = std::make_shared<const CacheTraits>(traits_);
+  outlets_.publish([traits](CacheReplica::Core& replica) { replica.SetTraits(*traits); });
+}
+
+void Cacher::OnHealth(bool healthy) {
+  traits_.healthy = healthy;
+  traits_.health_changed = env_.dispatcher.Now();
+  PublishTraits();
+}
+
+void Cacher::LearnTraits(Reflector::Snapshot& snapshot) {
+  ObjectPtr any;
+  builder_.objects().Scan({}, false, [&any](const ObjectPtr& object) {
+    any = object;
+    return false;
+  });
+  if (snapshot.envelope.has_value()) traits_.envelope = std::move(snapshot.envelope);
+  if (!traits_.envelope.has_value() && any != nullptr) traits_.envelope = EnvelopeOf(*any);
+  if (any != nullptr) {
+    traits_.api_version = any->api_version();
+    traits_.kind = any->kind();
+  } else if (!snapshot.kind.empty()) {
+    traits_.api_version = std::move(snapshot.api_version);
+    traits_.kind = std::move(snapshot.kind);
+  } else if (traits_.envelope.has_value() && traits_.kind.empty()) {
+    std::string_view kind = traits_.envelope->list_kind;
+    if (kind.ends_with("List")) kind.remove_suffix(4);
+    traits_.api_version = traits_.envelope->api_version;
+    traits_.kind = kind;
+  }
+}
+
+void Cacher::WantEnvelope() {
+  if (envelope_asked_ || traits_.envelope.has_value() || !synced()) return;
+  envelope_asked_ = true;
+  envelope_request_ = source_->LearnEnvelope([this](absl::StatusOr<ListEnvelope> envelope) {
+    envelope_asked_ = false;
+    if (!envelope.ok()) {
+      LogWarning("cannot learn how a list is framed; lists are forwarded",
+                 {{"resource", key_.resource.Name()}, {"because", MessageOf(envelope.status())}});
+      return;
+    }
+    traits_.envelope = *std::move(envelope);
+    PublishTraits();
+  });
+}
+
+void Cacher::UpdateGauges() {
+  stats_.objects->Set(static_cast<int64_t>(objects()));
+  stats_.object_bytes->Set(static_cast<int64_t>(object_bytes()));
+  stats_.window_events->Set(static_cast<int64_t>(window_.events()));
+  stats_.window_bytes->Set(static_cast<int64_t>(window_.bytes()));
+  stats_.synced->Set(1);
+}
+
+}  // namespace weir

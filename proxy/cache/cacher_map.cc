@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/cache/cacher_map.h"
+
+#include <utility>
+
+#include "proxy/cache/cacher_map_core.h"
+
+namespace weir {
+
+CacherMap::CacherMap(Environment environment)
+    : core_(std::make_unique<Core>(std::move(environment))) {}
+CacherMap::~CacherMap() = default;
+
+// All share the floors of the first.
+void CacherMap::SetPeers(const std::vector<CacherMap*>& peers) {
+  std::vector<Core*> cores;
+  cores.reserve(peers.size());
+  for (CacherMap* peer : peers) cores.push_back(peer->core_.get());
+  core_->SetPeers(cores, cores.front()->floors());
+}
+
+void CacherMap::Stop() { core_->Stop(); }
+
+CacheReplica* CacherMap::Get(const CacheKey& key) { return core_->Get(key); }
+CacheReplica* CacherMap::Find(const CacheKey& key) { return core_->Find(key); }
+void CacherMap::DropAll(const absl::Status& reason) { core_->DropAll(reason); }
+std::vector<CacheRow> CacherMap::Rows() const { return core_->Rows(); }
+
+}  // namespace weir

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "proxy/cache/cache_replica.h"
+#include "proxy/cache/cacher_options.h"
+#include "proxy/cache/lister_watcher.h"
+#include "proxy/filter/filter_chain.h"
+
+namespace weir {
+
+// A row of /caches.
+struct CacheRow {
+  CacheKey key;
+  std::string state;  // "syncing", "synced", "unavailable".
+  std::string
+      detail;  // Why it is not synced, or the Reflector's mode: "stream-list", "list+watch".
+  ResourceVersion version;
+  uint64_t objects = 0, object_bytes = 0, window_events = 0, window_bytes = 0, relists = 0;
+  size_t readers = 0;
+  absl::Duration since_event;  // Age of the last event or bookmark.
+};
+
+// Makes the source of a Cacher, on the calling worker.
+using ListerWatcherFactory = std::function<ListerWatcherPtr(const CacheKey& key)>;
+
+// One worker's caches: a replica of each that its connections read, and the Cachers (source,
+// filters, window) of those keys whose home this worker is (hash of the key over the workers).
+// Cachers are made on first use and dropped when idle. Owned by the worker; methods run on its
+// dispatcher's thread; maps reach each other by Post only, so nothing on the path of an event
+// takes a lock. With one worker nothing is posted.
+class CacherMap {
+ public:
+  struct Environment {
+    Dispatcher& dispatcher;
+    StatsRegistry& registry;
+    ListerWatcherFactory new_source;
+    FilterChainFactory new_filters;
+    CacherOptions options;
+  };
+  explicit CacherMap(Environment environment);
+  ~CacherMap();
+  // Every worker's map in the order of the workers, this one among them. REQUIRES: called before
+  // the dispatchers run, unless this is the only one.
+  void SetPeers(const std::vector<CacherMap*>& peers);
+  // After this nothing is posted to peers and nothing is asked of the API server. REQUIRES: the
+  // dispatchers have stopped; called on every map before the first one is destroyed.
+  void Stop();
+
+  // The replica of this very key, or a synced one that holds more (no selectors, all namespaces)
+  // and the same encoding; made if there is none. Valid in this turn, longer if subscribed to.
+  // nullptr: recently unavailable, or too many caches: forward.
+  CacheReplica* Get(const CacheKey& key);
+  // As Get, but never makes one.
+  CacheReplica* Find(const CacheKey& key);
+
+  // Access has been lost or credentials have changed identity: every cache goes, its readers are
+  // told (kUnavailable). On this worker at once, on the others by Post.
+  void DropAll(const absl::Status& reason);
+  // Rows of the Cachers whose home this worker is.
+  std::vector<CacheRow> Rows() const;
+
+  class Core;
+
+ private:
+  std::unique_ptr<Core> core_;
+};
+
+}  // namespace weir

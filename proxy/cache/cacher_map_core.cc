@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/cache/cacher_map_core.h"
+
+#include <utility>
+
+#include "absl/hash/hash.h"
+
+#include "proxy/base/status.h"
+
+namespace weir {
+
+CacherMap::Core::Core(Environment environment)
+    : env_(std::move(environment)), peers_({this}), floors_(std::make_shared<VersionFloors>()) {}
+
+CacherMap::Core::~Core() { Stop(); }
+
+void CacherMap::Core::SetPeers(std::vector<Core*> peers, std::shared_ptr<VersionFloors> floors) {
+  peers_ = std::move(peers);
+  floors_ = std::move(floors);
+}
+
+void CacherMap::Core::Stop() {
+  stopped_ = true;
+  homes_.clear();
+  leaving_.clear();
+  for (const auto& [id, slot] : slots_) slot->idle_timer->Disable();
+}
+
+// Not by DeferDelete: the dispatcher outlives what a source refers to.
+void CacherMap::Core::Leave(std::unique_ptr<Leaving> leaving) {
+  leaving_.push_back(std::move(leaving));
+  if (!stopped_) leave_timer_->Enable(absl::ZeroDuration());
+}
+
+void CacherMap::Core::Send(Core& to, absl::AnyInvocable<void(Core&)> message) {
+  if (&to == this) return message(*this);
+  if (stopped_) return;
+  to.env_.dispatcher.Post([&to, message = std::move(message)]() mutable { message(to); });
+}
+
+CacherMap::Core& CacherMap::Core::HomeOf(const CacheKey& key) {
+  return *peers_[absl::Hash<CacheKey>{}(key) % peers_.size()];
+}
+
+// The side of the readers.
+
+CacheReplica* CacherMap::Core::Get(const CacheKey& key) {
+  thread_.Check();
+  if (CacheReplica* const found = Find(key)) return found;
+  if (stopped_ || RecentlyUnavailable(key) || slots_.size() >= env_.options.max_caches) {
+    return nullptr;
+  }
+  return Make(key);
+}
+
+CacheReplica* CacherMap::Core::Find(const CacheKey& key) {
+  CacheReplica* const exact = FindExact(key);
+  if (exact != nullptr && exact->state() == CacheReplica::State::kSynced) return exact;
+  CacheReplica* const wider = FindWider(key);
+  return wider != nullptr ? wider : exact;
+}
+
+CacheReplica* CacherMap::Core::FindExact(const CacheKey& key) {
+  const auto it = replicas_.find(key);
+  if (it == replicas_.end()) return nullptr;
+  Slot& slot = *it->second;
+  if (slot.replica->subscribers() == 0) slot.idle_timer->Enable(env_.options.idle_timeout);
+  return slot.replica.get();
+}
+
+CacheReplica* CacherMap::Core::FindWider(const CacheKey& key) {
+  CacheKey wider = key;
+  wider.label_selector.clear();
+  wider.field_selector.clear();
+  for (const std::string& namespace_name : {key.namespace_name, std::string()}) {
+    wider.namespace_name = namespace_name;
+    const auto it = replicas_.find(wider);
+    if (it == replicas_.end() || wider == key) continue;
+    if (it->second->replica->state() == CacheReplica::State::kSynced) return FindExact(wider);
+  }
+  return nullptr;
+}
+
+bool CacherMap::Core::RecentlyUnavailable(const CacheKey& key) {
+  const auto it = unavailable_until_.find(key);
+  if (it == unavailable_until_.end()) return false;
+  if (env_.dispatcher.Now() < it->second) return true;
+  unavailable_until_.erase(it);
+  return false;
+}
+
+CacheReplica* CacherMap::Core::Make(const CacheKey& key) {
+  const uint64_t id = next_id_++;
+  auto slot = std::make_unique<Slot>();
+  slot->key = key;
+  slot->id = id;
+  slot->replica = std::make_unique<CacheReplica>(std::make_unique<CacheReplica::Core>(
+      key, env_.options,
+      CacheReplica::Core::Outlets{
+          .want_envelope =
+              [this, key] { Send(HomeOf(key), [key](Core& home) { home.WantEnvelope(key); }); },
+          .on_readers = [this, id] { OnReaders(id); }}));
+  slot->idle_timer = env_.dispatcher.CreateTimer([this, id] { OnIdle(id); });
+  slot->idle_timer->Enable(env_.options.idle_timeout);
+  slot->readers = env_.registry.AddGauge("weir_cache_readers", "Requests that read a cache.",
+                                         {{"resource", key.resource.Name()}});
+  CacheReplica* const replica = slot->replica.get();
+  const Attachment attachment{.worker = this, .id = id, .readers = replica->core().readers()};
+  replicas_.emplace(key, slot.get());
+  slots_.emplace(id, std::move(slot));
+  Send(HomeOf(key), [key, attachment](Core& home) { home.Attach(key, attachment); });
+  return replica;
+}
+
+void CacherMap::Core::OnReaders(uint64_t id) {
+  const auto it = slots_.find(id);
+  if (it == slots_.end()) return;
+  Slot& slot = *it->second;
+  slot.readers->Set(static_cast<int64_t>(slot.replica->subscribers()));
+  if (slot.replica->subscribers() > 0 || stopped_) return slot.idle_timer->Disable();
+  if (slot.replica->state() == CacheReplica::State::kUnavailable) return Retire(id);
+  slot.idle_timer->Enable(env_.options.idle_timeout);
+}
+
+void CacherMap::Core::OnIdle(uint64_t id) {
+  const auto it = slots_.find(id);
+  if (it == slots_.end() || it->second->replica->subscribers() > 0) return;
+  const CacheKey key = it->second->key;
+  Retire(id);
+  Send(HomeOf(key), [key, attachment = Attachment{.worker = this, .id = id, .readers = nullptr}](
+                        Core& home) { home.Detach(key, attachment); });
+}
+
+// Its Cacher is told, or is the one that says so.
+void CacherMap::Core::Retire(uint64_t id) {
+  auto node = slots_.extract(id);
+  if (node.empty()) return;
+  const auto it = replicas_.find(node.mapped()->key);
+  if (it != replicas_.end() && it->second == node.mapped().get()) replicas_.erase(it);
+  node.mapped()->idle_timer->Disable();
+  Leave(std::move(node.mapped()));
+}
+
+void CacherMap::Core::Deliver(uint64_t id, const Cacher::ReplicaUpdate& update) {
+  thread_.Check();
+  const auto it = slots_.find(id);
+  if (it != slots_.end()) update(it->second->replica->core());
+}
+
+void CacherMap::Core::Lose(uint64_t id, absl::Status reason) {
+  thread_.Check();
+  const auto it = slots_.find(id);
+  if (it == slots_.end()) return;
+  Slot& slot = *it->second;
+  if (slot.replica->state() == CacheReplica::State::kUnavailable) return;
+  const MonotonicTime now = env_.dispatcher.Now();
+  if (unavailable_until_.size() >= env_.options.max_caches) {
+    absl::erase_if(unavailable_until_, [now](const auto& entry) { return entry.second <= now; });
+  }
+  unavailable_until_[slot.key] = now + env_.options.retry_unavailable;
+  replicas_.erase(slot.key);
+  slot.replica->core().SetUnavailable(std::move(reason));
+  // Unless its last reader, being told, has done so.
+  if (slot.replica->subscribers() == 0) Retire(id);
+}
+
+// The side of the Cachers.
+
+CacherHome& CacherMap::Core::HomeFor(const CacheKey& key) {
+  const auto it = homes_.find(key);
+  if (it != homes_.end()) return *it->second;
+  auto home =
+      std::make_unique<CacherHome>(Cacher::Environment{.dispatcher = env_.dispatcher,
+                                                       .registry = env_.registry,
+                                                       .floors = *floors_,
+                                                       .options = env_.options},
+                                   key, env_.new_source(key), env_.new_filters(key.resource), *this,
+                                   [this, key] { DropHome(key); });
+  home->Start();
+  return *homes_.emplace(key, std::move(home)).first->second;
+}
+
+void CacherMap::Core::DropHome(const CacheKey& key) {
+  auto node = homes_.extract(key);
+  if (!node.empty()) Leave(std::move(node.mapped()));
+}
+
+void CacherMap::Core::Attach(const CacheKey& key, Attachment attachment) {
+  thread_.Check();
+  HomeFor(key).Attach(std::move(attachment));
+}
+
+void CacherMap::Core::Detach(const CacheKey& key, const Attachment& attachment) {
+  thread_.Check();
+  const auto it = homes_.find(key);
+  if (it != homes_.end() && !it->second->Detach(attachment)) DropHome(key);
+}
+
+void CacherMap::Core::WantEnvelope(const CacheKey& key) {
+  const auto it = homes_.find(key);
+  if (it != homes_.end()) it->second->cacher().WantEnvelope();
+}
+
+void CacherMap::Core::DropAll(const absl::Status& reason) {
+  for (Core* peer : peers_) {
+    if (peer != this) Send(*peer, [reason](Core& core) { core.DropOwn(reason); });
+  }
+  DropOwn(reason);
+}
+
+void CacherMap::Core::DropOwn(const absl::Status& reason) {
+  std::vector<std::unique_ptr<CacherHome>> homes;
+  for (auto& [key, home] : homes_) homes.push_back(std::move(home));
+  homes_.clear();
+  std::vector<std::pair<uint64_t, CacheKey>> replicas;
+  for (const auto& [key, slot] : replicas_) replicas.emplace_back(slot->id, key);
+
+  for (std::unique_ptr<CacherHome>& home : homes) {
+    home->TellUnavailable(reason);
+    Leave(std::move(home));
+  }
+  // Those that are fed by other workers.
+  for (const auto& [id, key] : replicas) {
+    const Attachment attachment{.worker = this, .id = id, .readers = nullptr};
+    Send(HomeOf(key), [key = key, attachment](Core& home) { home.Detach(key, attachment); });
+    Lose(id, reason);
+  }
+}
+
+std::vector<CacheRow> CacherMap::Core::Rows() const {
+  std::vector<CacheRow> rows;
+  rows.reserve(homes_.size());
+  for (const auto& [key, home] : homes_) rows.push_back(home->Row());
+  return rows;
+}
+
+}  // namespace weir

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/cache/cacher_stats.h"
+
+namespace weir {
+
+CacherStats::CacherStats(StatsRegistry& registry, const StatsLabels& labels)
+    : lists(
+          registry.AddCounter("weir_cache_lists_total", "LISTs asked of the API server.", labels)),
+      stream_lists(registry.AddCounter("weir_cache_stream_lists_total",
+                                       "Stream-lists asked of the API server.", labels)),
+      watches(registry.AddCounter("weir_cache_watches_total",
+                                  "Watches asked of the API server, stream-lists left out.",
+                                  labels)),
+      watch_ends(registry.AddCounter("weir_cache_watch_ends_total",
+                                     "Watches of the API server that ended, in whatever way.",
+                                     labels)),
+      relists(registry.AddCounter(
+          "weir_cache_relists_total",
+          "Times a synced cache was read anew and the difference published.", labels)),
+      expired(registry.AddCounter("weir_cache_expired_total",
+                                  "Times the API server no longer knew a version (410).", labels)),
+      time_travel_refused(registry.AddCounter(
+          "weir_cache_time_travel_refused_total",
+          "Lists and events refused because they were older than what was published.", labels)),
+      events(registry.AddCounter("weir_cache_events_total",
+                                 "Watch events received, bookmarks left out.", labels)),
+      bookmarks(registry.AddCounter("weir_cache_bookmarks_total", "Bookmarks received.", labels)),
+      decode_errors(registry.AddCounter("weir_cache_decode_errors_total",
+                                        "Watches that ended because of bytes that made no sense.",
+                                        labels)),
+      objects(registry.AddGauge("weir_cache_objects", "Objects cached.", labels)),
+      object_bytes(registry.AddGauge("weir_cache_object_bytes",
+                                     "Bytes of the objects cached, with what Weir keeps of each.",
+                                     labels)),
+      window_events(registry.AddGauge("weir_cache_window_events",
+                                      "Events kept for readers that resume or lag.", labels)),
+      window_bytes(registry.AddGauge("weir_cache_window_bytes",
+                                     "Bytes that these events keep beyond the objects cached.",
+                                     labels)),
+      synced(registry.AddGauge("weir_cache_synced", "Caches that serve readers.", labels)) {}
+
+}  // namespace weir

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "proxy/base/backoff.h"
+#include "proxy/cache/cacher_options.h"
+#include "proxy/cache/cacher_stats.h"
+#include "proxy/cache/lister_watcher.h"
+#include "proxy/cache/snapshot_map.h"
+
+namespace weir {
+
+// Mirrors one source: stream-list where the source can, else LIST and WATCH; resumes after every
+// end, lists again when it cannot. Before it can go on it waits, longer each time. Not thread-safe;
+// owned by a Cacher.
+class Reflector : private WatchHandler {
+ public:
+  // Every object at one version.
+  struct Snapshot {
+    ResourceVersion version;
+    SnapshotMap objects;
+    std::optional<ListEnvelope> envelope;  // Of a LIST.
+    std::string api_version, kind;         // As far as they are known.
+  };
+  struct Callbacks {
+    // Error: refused, ask again later.
+    std::function<absl::Status(Snapshot)> on_snapshot;
+    // Never empty, no kError. Error: list again.
+    std::function<absl::Status(std::vector<WatchEvent>)> on_events;
+    std::function<void(bool healthy)> on_health;  // Changes only.
+    // The source cannot be mirrored. No call follows.
+    std::function<void(absl::Status)> on_unavailable;
+  };
+  struct Environment {
+    Dispatcher& dispatcher;
+    ListerWatcher& source;
+    CacherStats& stats;
+    const CacherOptions& options;
+    std::string resource;   // For the log.
+    ResourceVersion floor;  // The first snapshot must be at least as new.
+  };
+  // REQUIRES: all that is referred to outlives it.
+  Reflector(Environment environment, Callbacks callbacks);
+
+  void Start();
+  // "stream-list", "list+watch", or what it does before that, or what it waits for.
+  std::string Describe() const;
+
+ private:
+  enum class Phase { kWaiting, kListing, kStreamListing, kWatching, kStopped };
+  enum class Step { kSync, kWatch };  // What to do after waiting.
+
+  void OnWatchOpened() override;
+  void OnWatchEvents(std::vector<WatchEvent> events) override;
+  void OnWatchClosed(absl::Status status) override;
+
+  void Schedule(Step step, absl::Duration delay);
+  void RetryLater(Step step, const absl::Status& why);
+  void TakeStep();
+  void StartStreamList();
+  void StartList();
+  void StartWatch();
+  void OnDeadline();
+  void SetHealthy(bool healthy);
+
+  void OnListed(absl::StatusOr<ObjectList> listed);
+  void OnInitialEvents(std::vector<WatchEvent>& events);
+  void OnChanges(std::vector<WatchEvent> events);
+  bool HandOver(Snapshot snapshot);
+
+  // What went wrong, and what follows from it: reflector_failures.cc.
+  void OnListFailed(const absl::Status& status);
+  void OnStreamListFailed(const absl::Status& status);
+  void OnWatchFailed(const absl::Status& status);
+  void OnCleanEnd();
+  void OnExpired(const absl::Status& status);
+  void OnUndecodable(const absl::Status& status);
+  void OnDenied(const absl::Status& status);
+  void GiveUp(const absl::Status& status);
+
+  const Environment env_;
+  const Callbacks callbacks_;
+
+  Phase phase_ = Phase::kWaiting;
+  Step next_ = Step::kSync;
+  RequestHandle request_;  // Never destroyed while it may be calling: only by TakeStep().
+  TimerPtr step_timer_, deadline_timer_;
+  Backoff backoff_;
+  std::string trouble_;  // Why it waits.
+
+  bool synced_ = false;
+  bool healthy_ = false;
+  ResourceVersion last_;  // Everything up to here has been handed over; before that the floor.
+  MonotonicTime last_sync_;
+  bool stream_list_works_ = true;
+  bool list_next_ = false;  // This once.
+  bool by_stream_list_ = false;
+  SnapshotMap initial_;  // Of a stream-list, until its end bookmark.
+
+  // Of the present watch.
+  bool opened_ = false;
+  bool any_event_ = false;
+  MonotonicTime opened_at_;
+  // Since the last watch that was of use.
+  int short_watches_ = 0;
+  int denials_ = 0;
+  ResourceVersion undecodable_after_;
+};
+
+}  // namespace weir

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/base/log.h"
+#include "proxy/base/status.h"
+#include "proxy/cache/reflector.h"
+
+// The part of Reflector that says what follows from each failure.
+
+namespace weir {
+namespace {
+
+// An end sooner than this, without an event, is not the server's ordinary time limit.
+constexpr absl::Duration kShortWatch = absl::Seconds(1);
+// A version that expires so soon after it was read will not be helped by reading at once.
+constexpr absl::Duration kExpiredAtOnce = absl::Seconds(1);
+
+bool IsDenial(const absl::Status& status) {
+  return IsPermissionDenied(status) || IsUnauthenticated(status) || IsNotFound(status) ||
+         IsNotAcceptable(status);
+}
+
+}  // namespace
+
+void Reflector::OnListFailed(const absl::Status& status) {
+  if (IsDenial(status)) return OnDenied(status);
+  // Not a list, malformed versions, an item that is too large: forwarded requests fare better.
+  if (IsInvalidArgument(status) || IsInvalidOptions(status) || IsLimit(status)) {
+    return GiveUp(status);
+  }
+  if (IsResourceExpired(status)) env_.stats.expired->Add();
+  RetryLater(Step::kSync, status);
+}
+
+void Reflector::OnStreamListFailed(const absl::Status& status) {
+  if (IsDenial(status)) return OnDenied(status);
+  const bool refused = IsInvalidOptions(status) || (IsInvalidArgument(status) && !opened_);
+  if (refused) {
+    LogInfo("the API server has no stream-list; will list and watch",
+            {{"resource", env_.resource}, {"because", MessageOf(status)}});
+    stream_list_works_ = false;
+    return Schedule(Step::kSync, absl::ZeroDuration());
+  }
+  const bool try_again = IsUnavailable(status) || IsTooManyRequests(status) || IsTimeout(status) ||
+                         IsTooLargeVersion(status);
+  if (IsInvalidArgument(status)) env_.stats.decode_errors->Add();
+  if (IsResourceExpired(status)) env_.stats.expired->Add();
+  list_next_ = !try_again;
+  RetryLater(Step::kSync, status);
+}
+
+void Reflector::OnWatchFailed(const absl::Status& status) {
+  if (status.ok()) return OnCleanEnd();
+  if (IsDenial(status)) return OnDenied(status);
+  if (IsResourceExpired(status)) return OnExpired(status);
+  if (IsInvalidArgument(status) || IsInvalidOptions(status) || IsLimit(status)) {
+    return opened_ ? OnUndecodable(status) : GiveUp(status);
+  }
+  RetryLater(Step::kWatch, status);
+}
+
+// Some API servers end a watch from a version they no longer have without saying so.
+void Reflector::OnCleanEnd() {
+  const bool lasted = opened_ && env_.dispatcher.Now() - opened_at_ >= kShortWatch;
+  if (any_event_ || lasted) {
+    short_watches_ = 0;
+    denials_ = 0;
+    return Schedule(Step::kWatch, absl::ZeroDuration());
+  }
+  ++short_watches_;
+  RetryLater(short_watches_ > 1 ? Step::kSync : Step::kWatch, absl::OkStatus());
+}
+
+void Reflector::OnExpired(const absl::Status& status) {
+  env_.stats.expired->Add();
+  if (env_.dispatcher.Now() - last_sync_ < kExpiredAtOnce) {
+    return RetryLater(Step::kSync, status);
+  }
+  LogInfo("the API server no longer knows the version; will list and publish the difference",
+          {{"resource", env_.resource}, {"version", last_.ToString()}});
+  SetHealthy(false);
+  Schedule(Step::kSync, absl::ZeroDuration());
+}
+
+// Once may be the connection; twice at the same place is the event.
+void Reflector::OnUndecodable(const absl::Status& status) {
+  env_.stats.decode_errors->Add();
+  const bool again = undecodable_after_ == last_;
+  undecodable_after_ = again ? ResourceVersion() : last_;
+  RetryLater(again ? Step::kSync : Step::kWatch, status);
+}
+
+// An API server that has just started denies for a moment what it will soon grant: readers that
+// are being served are not cut off for one denial.
+void Reflector::OnDenied(const absl::Status& status) {
+  if (!synced_ || denials_ > 0) return GiveUp(status);
+  ++denials_;
+  RetryLater(phase_ == Phase::kWatching ? Step::kWatch : Step::kSync, status);
+}
+
+void Reflector::GiveUp(const absl::Status& status) {
+  LogWarning("not cached: requests are forwarded",
+             {{"resource", env_.resource}, {"because", MessageOf(status)}});
+  phase_ = Phase::kStopped;
+  trouble_ = MessageOf(status);
+  step_timer_->Disable();
+  deadline_timer_->Disable();
+  callbacks_.on_unavailable(status);
+}
+
+}  // namespace weir

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/cache/revision_builder.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "proxy/base/check.h"
+#include "proxy/base/status.h"
+#include "proxy/base/strings.h"
+#include "proxy/kube/object_patch.h"
+
+namespace weir {
+namespace {
+
+absl::Status WentBack(std::string_view what, ResourceVersion version, ResourceVersion published) {
+  return InternalError(StrCat("the API server went back in time: ", what, " at ",
+                              version.ToString(), " after ", published.ToString()));
+}
+
+}  // namespace
+
+absl::Status RevisionBuilder::Add(WatchEvent event) {
+  if (event.type == WatchEventType::kBookmark) {
+    version_ = std::max(version_, event.version);
+    return absl::OkStatus();
+  }
+  const ObjectPtr* const found = objects_.Find(event.object->key());
+  const ObjectPtr known = found == nullptr ? nullptr : *found;
+  const IngestContext context{.published = version_, .known = known.get()};
+  if (!filters_.Ingest(event, context) || RepeatsWhatIsKnown(event, context)) {
+    return absl::OkStatus();
+  }
+  if (event.version <= version_) {
+    return WentBack(WatchEventTypeName(event.type), event.version, version_);
+  }
+  const bool same = known != nullptr && known->uid() == event.object->uid();
+  if (event.type != WatchEventType::kDeleted) {
+    if (known != nullptr && !same) {
+      Publish(WatchEventType::kDeleted, WithResourceVersion(*known, version_), known, version_,
+              true);
+    }
+    PublishUpdate(std::move(event.object), same ? known : nullptr);
+  } else if (known != nullptr) {
+    Erase(known->key());
+    Publish(WatchEventType::kDeleted,
+            same ? std::move(event.object) : WithResourceVersion(*known, event.version), known,
+            event.version);
+  }
+  version_ = event.version;
+  return absl::OkStatus();
+}
+
+absl::Status RevisionBuilder::Replace(ResourceVersion version, SnapshotMap objects) {
+  WEIR_DCHECK(events_.empty() && version_ == after_);
+  if (version < version_) return WentBack("a list", version, version_);
+  Changes changes;
+  WEIR_RETURN_IF_ERROR(FindChanges(objects, changes));
+  for (const auto& [before, after] : changes.updated) {
+    if (after->version() > version) {
+      return InternalError(StrCat("an object of version ", after->version().ToString(),
+                                  " is newer than the list that has it, ", version.ToString()));
+    }
+  }
+  const bool first = !has_state();
+  for (const ObjectPtr& deleted : changes.deleted) {
+    const ObjectPtr* const now = objects.Find(deleted->key());
+    if (now == nullptr) Erase(deleted->key());
+    Publish(WatchEventType::kDeleted, WithResourceVersion(*deleted, version_), deleted, version_,
+            true);
+  }
+  for (auto& [before, after] : changes.updated) {
+    if (first) {
+      Put(std::move(after));
+    } else {
+      PublishUpdate(std::move(after), std::move(before));
+    }
+  }
+  for (ObjectPtr& rewritten : changes.rewritten) Put(std::move(rewritten));
+  relisted_ = relisted_ || (!first && (version > version_ || !events_.empty()));
+  version_ = version;
+  return absl::OkStatus();
+}
+
+// Nothing is changed, so that a list that is refused leaves no trace.
+absl::Status RevisionBuilder::FindChanges(const SnapshotMap& objects, Changes& changes) {
+  ResourceVersion went_back;
+  SnapshotMap::Diff(objects_, objects, [&](const ObjectPtr& before, const ObjectPtr& listed) {
+    if (listed == nullptr) return changes.deleted.push_back(before);
+    ObjectPtr after = filters_.Rewrite(listed);
+    if (before == nullptr || before->uid() != after->uid()) {
+      if (before != nullptr) changes.deleted.push_back(before);
+      changes.updated.emplace_back(nullptr, std::move(after));
+    } else if (before->version() < after->version()) {
+      changes.updated.emplace_back(before, std::move(after));
+    } else if (before->version() > after->version()) {
+      went_back = after->version();
+    } else if (before->raw() != after->raw()) {
+      changes.rewritten.push_back(std::move(after));
+    }
+  });
+  if (went_back.is_set()) return WentBack("an object of a list", went_back, version_);
+  if (!has_state()) return absl::OkStatus();  // No events come of it.
+  std::stable_sort(
+      changes.updated.begin(), changes.updated.end(),
+      [](const auto& a, const auto& b) { return a.second->version() < b.second->version(); });
+  return absl::OkStatus();
+}
+
+void RevisionBuilder::PublishUpdate(ObjectPtr object, ObjectPtr previous) {
+  Put(object);
+  const WatchEventType type =
+      previous == nullptr ? WatchEventType::kAdded : WatchEventType::kModified;
+  const ResourceVersion version = object->version();
+  Publish(type, std::move(object), std::move(previous), version);
+}
+
+void RevisionBuilder::Publish(WatchEventType type, ObjectPtr object, ObjectPtr previous,
+                              ResourceVersion version, bool inferred) {
+  event_bytes_ += sizeof(CacheEvent) + objects_.PathBytes();
+  if (previous != nullptr) event_bytes_ += previous->footprint();
+  if (type == WatchEventType::kDeleted) event_bytes_ += object->footprint();
+  events_.push_back({type, std::move(object), std::move(previous), version, inferred});
+}
+
+void RevisionBuilder::Put(ObjectPtr object) {
+  object_bytes_ += object->footprint();
+  const ObjectPtr replaced = objects_.Put(std::move(object));
+  if (replaced != nullptr) object_bytes_ -= replaced->footprint();
+}
+
+void RevisionBuilder::Erase(ObjectKeyView key) {
+  const ObjectPtr removed = objects_.Erase(key);
+  if (removed != nullptr) object_bytes_ -= removed->footprint();
+}
+
+RevisionPtr RevisionBuilder::Take(MonotonicTime now) {
+  if (version_ == after_ && events_.empty()) return nullptr;
+  auto revision = std::make_shared<Revision>();
+  revision->sequence = ++sequence_;
+  revision->after = after_;
+  revision->version = version_;
+  revision->objects = objects_;
+  events_.shrink_to_fit();
+  revision->events = std::exchange(events_, {});
+  revision->relisted = std::exchange(relisted_, false);
+  revision->published = now;
+  revision->event_bytes = std::exchange(event_bytes_, 0);
+  after_ = version_;
+  return revision;
+}
+
+}  // namespace weir

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/status.h"
+
+#include "proxy/cache/revision.h"
+#include "proxy/filter/filter_chain.h"
+
+namespace weir {
+
+// Makes Revisions of what a Reflector brings, and keeps them true: what it publishes never goes
+// back, is in version order, and leads from each state to the next. Pure state, no I/O.
+class RevisionBuilder {
+ public:
+  // REQUIRES: `filters` outlives it.
+  explicit RevisionBuilder(FilterChain& filters) : filters_(filters) {}
+
+  // One event of the watch, bookmarks too. Error: it is older than what was published and yet
+  // news, so the source has gone back in time or lost something: list again. Events before it
+  // stay good.
+  absl::Status Add(WatchEvent event);
+  // A whole list. The first one is the first state; a later one is compared with what there is.
+  // Error, and no change: it is older than what was published. REQUIRES: all was Taken before.
+  absl::Status Replace(ResourceVersion version, SnapshotMap objects);
+  // Everything since the last call as one Revision; nullptr if nothing has moved.
+  RevisionPtr Take(MonotonicTime now);
+
+  bool has_state() const { return version_.is_set(); }
+  ResourceVersion version() const { return version_; }
+  const SnapshotMap& objects() const { return objects_; }
+  uint64_t object_bytes() const { return object_bytes_; }
+
+ private:
+  struct Changes {
+    std::vector<ObjectPtr> deleted;
+    std::vector<std::pair<ObjectPtr, ObjectPtr>> updated;  // Before (nullptr: none), after.
+    std::vector<ObjectPtr> rewritten;  // Same uid and version, other bytes: no event.
+  };
+  absl::Status FindChanges(const SnapshotMap& objects, Changes& changes);
+  void Publish(WatchEventType type, ObjectPtr object, ObjectPtr previous, ResourceVersion version,
+               bool inferred = false);
+  void PublishUpdate(ObjectPtr object, ObjectPtr previous);
+  void Put(ObjectPtr object);
+  void Erase(ObjectKeyView key);
+
+  FilterChain& filters_;
+  SnapshotMap objects_;
+  uint64_t object_bytes_ = 0;
+  ResourceVersion version_;
+
+  // Of the next Revision.
+  uint64_t sequence_ = 0;
+  ResourceVersion after_;
+  std::vector<CacheEvent> events_;
+  size_t event_bytes_ = 0;
+  bool relisted_ = false;
+};
+
+}  // namespace weir

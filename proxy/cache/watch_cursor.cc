@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/cache/watch_cursor.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "proxy/cache/watch_difference.h"
+
+namespace weir {
+
+WatchCursor::WatchCursor(const CacheReplica& replica, EventView view, WatchPosition position,
+                         ResourceVersion seen, ResourceVersion skip_through)
+    : replica_(&replica),
+      view_(std::move(view)),
+      position_(std::move(position)),
+      seen_(seen),
+      skip_through_(skip_through) {}
+
+WatchCursor WatchCursor::WithInitialEvents(const CacheReplica& replica, EventView view) {
+  const RevisionPtr& newest = replica.newest();
+  WatchCursor cursor(replica, std::move(view), {newest, newest->events.size()}, ResourceVersion(),
+                     ResourceVersion());
+  cursor.initial_ = true;
+  return cursor;
+}
+
+WatchCursor WatchCursor::After(const CacheReplica& replica, EventView view, WatchPosition position,
+                               ResourceVersion skip_through) {
+  const Revision& revision = *position.revision;
+  const bool whole = position.index == revision.events.size();
+  const ResourceVersion seen = whole ? revision.version : revision.after;
+  return WatchCursor(replica, std::move(view), std::move(position), seen, skip_through);
+}
+
+// A difference is from the objects of position_.revision, which are those after all its events:
+// it may begin only when none of them is left.
+std::optional<WatchCursor::Item> WatchCursor::Next() {
+  if (initial_) return NextInitial();
+  if (difference_bookmark_due_) return NextDifference();
+  while (!expired_) {
+    if (std::optional<Item> item = NextOfRevision()) return item;
+    if (!NextRevision()) return std::nullopt;
+    if (difference_bookmark_due_) return NextDifference();
+  }
+  return Item{.kind = Item::Kind::kExpired};
+}
+
+std::optional<WatchCursor::Item> WatchCursor::NextInitial() {
+  const Revision& revision = *position_.revision;
+  Item item{.kind = Item::Kind::kInitialEventsEnd,
+            .version = revision.version,
+            .published = revision.published};
+  const ObjectKeyView from = initial_last_ == nullptr ? ObjectKeyView{} : initial_last_->key();
+  revision.objects.Scan(from, initial_last_ != nullptr, [&](const ObjectPtr& object) {
+    if (!view_.Includes(*object)) return true;
+    item.kind = Item::Kind::kEvent;
+    item.object = object;
+    item.version = object->version();
+    return false;
+  });
+  initial_last_ = item.object;
+  if (item.kind == Item::Kind::kInitialEventsEnd) {
+    initial_ = false;
+    seen_ = revision.version;
+  }
+  return item;
+}
+
+std::optional<WatchCursor::Item> WatchCursor::NextDifference() {
+  Item item{.kind = Item::Kind::kBookmark,
+            .version = position_.revision->version,
+            .published = position_.revision->published};
+  if (difference_.empty()) {
+    difference_bookmark_due_ = false;
+    seen_ = item.version;
+    return item;
+  }
+  EventView::Event& event = difference_.front();
+  item.kind = Item::Kind::kEvent;
+  item.type = event.type;
+  item.object = std::move(event.object);
+  item.version = event.version;
+  difference_.pop_front();
+  return item;
+}
+
+bool WatchCursor::Skips(const CacheEvent& event) const {
+  if (position_.revision->relisted) return false;  // As a whole or not at all: NextRevision().
+  if (!event.inferred) return event.version <= skip_through_;
+  // What follows is the object that took its place: the reader has seen both or neither.
+  return position_.revision->events[position_.index].version <= skip_through_;
+}
+
+std::optional<WatchCursor::Item> WatchCursor::NextOfRevision() {
+  const Revision& revision = *position_.revision;
+  while (position_.index < revision.events.size()) {
+    const CacheEvent& event = revision.events[position_.index++];
+    if (Skips(event)) continue;
+    std::optional<EventView::Event> seen = view_.Translate(event);
+    seen_ = std::max(seen_, event.version);
+    if (!seen.has_value()) continue;
+    return Item{.kind = Item::Kind::kEvent,
+                .type = seen->type,
+                .object = std::move(seen->object),
+                .version = seen->version,
+                .published = revision.published};
+  }
+  return std::nullopt;
+}
+
+// What came and went between two versions that a relist or a difference joins is not known: it is
+// complete for a reader that was at the first, needless for one that was beyond the second, and
+// wrong for one between them.
+bool WatchCursor::NextRevision() {
+  seen_ = std::max(seen_, position_.revision->version);
+  const RevisionPtr& newest = replica_->newest();
+  if (position_.revision->sequence == newest->sequence) return false;
+  RevisionPtr next = replica_->After(position_.revision->sequence);
+  const bool passed_by = next == nullptr;
+  if (passed_by) next = newest;
+  const bool gap = passed_by || next->relisted;
+  if (gap && skip_through_ > seen_ && skip_through_ < next->version) {
+    expired_ = true;
+  } else if (gap && skip_through_ >= next->version) {
+    position_ = {next, next->events.size()};
+  } else if (passed_by) {
+    BeginDifference();
+  } else {
+    position_ = {std::move(next), 0};
+  }
+  return true;
+}
+
+void WatchCursor::BeginDifference() {
+  difference_ = WatchDifference(view_, *position_.revision, replica_->window());
+  difference_bookmark_due_ = true;
+  ++differences_;
+  const RevisionPtr& newest = replica_->newest();
+  position_ = {newest, newest->events.size()};
+}
+
+ResourceVersion WatchCursor::complete_through() const { return std::max(seen_, skip_through_); }
+
+uint64_t WatchCursor::events_behind() const {
+  return difference_.size() + replica_->EventsAfter(position_);
+}
+
+std::optional<MonotonicTime> WatchCursor::oldest_pending() const {
+  const Revision& revision = *position_.revision;
+  if (initial_ || difference_bookmark_due_ || position_.index < revision.events.size()) {
+    return revision.published;
+  }
+  if (revision.sequence == replica_->newest()->sequence) return std::nullopt;
+  const RevisionPtr next = replica_->After(revision.sequence);
+  if (next != nullptr) return next->published;
+  // Passed by: at least as old as what the window begins with.
+  return replica_->After(replica_->window().begin_sequence())->published;
+}
+
+}  // namespace weir

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+
+#include "proxy/cache/cache_replica.h"
+#include "proxy/cache/event_view.h"
+
+namespace weir {
+
+// One reader's place in a cache: what it is to be sent next. Pulled only when the reader can take
+// more, so a slow reader costs its place: the root it last saw and, once the window has passed it
+// by, one event per changed object (coalescing under backpressure) instead of one per change.
+//
+// Order of what it yields: the initial objects in key order (if asked for), then
+// InitialEventsEnd, then events in version order. A difference sends first the deletions whose
+// own version is no longer known, with the version the reader has already seen (one that resumes
+// there loses nothing), then updates and deletions by version, then a bookmark.
+class WatchCursor {
+ public:
+  struct Item {
+    enum class Kind {
+      kEvent,
+      kBookmark,
+      kInitialEventsEnd,
+      // What the reader has not seen can no longer be told: end with an inline 410. Only after a
+      // start beyond what the cache had. Next() says it again and again.
+      kExpired,
+    };
+    Kind kind = Kind::kEvent;
+    WatchEventType type = WatchEventType::kAdded;
+    ObjectPtr object = nullptr;
+    ResourceVersion version = {};
+    MonotonicTime published = {};  // Of the Revision it comes from (initial: that of the snapshot).
+  };
+
+  // Begins with every object of the newest Revision (watch from "0", stream-list).
+  // REQUIRES (both): replica outlives this and has been synced.
+  static WatchCursor WithInitialEvents(const CacheReplica& replica, EventView view);
+  // Begins after `position`; events up to `skip_through` are not sent.
+  static WatchCursor After(const CacheReplica& replica, EventView view, WatchPosition position,
+                           ResourceVersion skip_through);
+
+  // The next thing to send; nullopt when the reader has everything there is.
+  std::optional<Item> Next();
+  // Everything up to here has been yielded: what a bookmark may say when Next() has said nullopt.
+  ResourceVersion complete_through() const;
+  // For /streams.
+  uint64_t events_behind() const;
+  std::optional<MonotonicTime> oldest_pending() const;  // When the oldest not yet yielded came.
+  uint64_t differences_sent() const { return differences_; }  // Times it was passed by.
+
+ private:
+  WatchCursor(const CacheReplica& replica, EventView view, WatchPosition position,
+              ResourceVersion seen, ResourceVersion skip_through);
+
+  std::optional<Item> NextInitial();
+  std::optional<Item> NextDifference();
+  // The next event of the Revision the reader is in, if it has one left for this reader.
+  std::optional<Item> NextOfRevision();
+  // Goes to the next Revision; false if there is none.
+  bool NextRevision();
+  bool Skips(const CacheEvent& event) const;
+  void BeginDifference();
+
+  const CacheReplica* replica_;
+  EventView view_;
+  WatchPosition position_;
+  ResourceVersion seen_;  // Everything up to here has been yielded, of what the cache had.
+  ResourceVersion skip_through_;
+  bool expired_ = false;
+
+  bool initial_ = false;
+  ObjectPtr initial_last_;  // The last object looked at of the initial ones.
+
+  // A difference that is being sent leads to position_.
+  std::deque<EventView::Event> difference_;
+  bool difference_bookmark_due_ = false;
+  uint64_t differences_ = 0;
+};
+
+}  // namespace weir

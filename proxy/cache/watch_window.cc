@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/cache/watch_window.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "proxy/base/check.h"
+
+namespace weir {
+namespace {
+
+// Revisions without events cost little, but not nothing.
+constexpr size_t kRevisionsPerEvent = 2;
+constexpr size_t kMinRevisions = 64;
+// So much more than window_bytes is kept for the sake of window_min_events.
+constexpr size_t kMaxOverBytes = 4;
+
+bool IsBookmark(const Revision& revision) { return revision.events.empty() && !revision.relisted; }
+
+}  // namespace
+
+void WatchWindow::Append(RevisionPtr revision) {
+  if (newest_ == nullptr) {
+    begin_ = revision->version;
+    begin_sequence_ = revision->sequence;
+    newest_ = std::move(revision);
+    return;
+  }
+  WEIR_CHECK(revision->sequence == newest_->sequence + 1);
+  newest_ = revision;
+  // Of bookmarks in a row the last one says it all.
+  if (IsBookmark(*revision) && !entries_.empty() && IsBookmark(*entries_.back().revision)) {
+    entries_.back().revision = std::move(revision);
+    return;
+  }
+  events_through_ += revision->events.size();
+  events_ += revision->events.size();
+  bytes_ += revision->event_bytes;
+  entries_.push_back({std::move(revision), events_through_});
+  Trim();
+}
+
+void WatchWindow::Trim() {
+  while (entries_.size() > 1) {
+    const Revision& oldest = *entries_.front().revision;
+    const bool needed = events_ - oldest.events.size() < options_.window_min_events;
+    const bool too_many = entries_.size() > kMinRevisions + kRevisionsPerEvent * events_;
+    const bool over = events_ > options_.window_events || bytes_ > options_.window_bytes;
+    const bool far_over = bytes_ > kMaxOverBytes * options_.window_bytes;
+    if (!too_many && !far_over && (!over || needed)) return;
+    events_ -= oldest.events.size();
+    bytes_ -= oldest.event_bytes;
+    begin_ = oldest.version;
+    begin_sequence_ = oldest.sequence;
+    entries_.pop_front();
+  }
+}
+
+std::deque<WatchWindow::Entry>::const_iterator WatchWindow::EntryAfter(uint64_t sequence) const {
+  return std::partition_point(entries_.begin(), entries_.end(), [sequence](const Entry& entry) {
+    return entry.revision->sequence <= sequence;
+  });
+}
+
+RevisionPtr WatchWindow::After(uint64_t sequence) const {
+  if (sequence < begin_sequence_) return nullptr;
+  const auto next = EntryAfter(sequence);
+  return next == entries_.end() ? nullptr : next->revision;
+}
+
+std::optional<WatchPosition> WatchWindow::Find(ResourceVersion since) const {
+  if (since < begin_) return std::nullopt;
+  const auto next = std::partition_point(
+      entries_.begin(), entries_.end(),
+      [since](const Entry& entry) { return entry.revision->version <= since; });
+  if (next == entries_.end()) return WatchPosition{newest_, newest_->events.size()};
+  // Between the two versions of a relist nothing is known of what came and went.
+  if (next->revision->relisted && next->revision->after < since) return std::nullopt;
+  return WatchPosition{next->revision, 0};
+}
+
+uint64_t WatchWindow::EventsAfter(const WatchPosition& position) const {
+  const Revision& revision = *position.revision;
+  const uint64_t rest = revision.events.size() - position.index;
+  if (revision.sequence < begin_sequence_) return rest + events_;
+  const auto next = EntryAfter(revision.sequence);
+  if (next == entries_.end()) return rest;
+  return rest + events_through_ - (next->events_through - next->revision->events.size());
+}
+
+}  // namespace weir
