@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/admin/admin_handler.h"
+
+#include <utility>
+
+#include "proxy/base/strings.h"
+#include "proxy/net/address.h"
+
+namespace weir {
+namespace {
+
+constexpr std::string_view kPaths = "/livez /readyz /metrics /streams /caches /config";
+constexpr std::string_view kText = "text/plain; charset=utf-8";
+constexpr std::string_view kJson = "application/json";
+
+// The name in a Host header, without port and brackets.
+std::string_view HostName(std::string_view authority) {
+  if (!authority.empty() && authority.front() == '[') {
+    const size_t end = authority.find(']');
+    return end == std::string_view::npos ? std::string_view() : authority.substr(1, end - 1);
+  }
+  return authority.substr(0, authority.find(':'));
+}
+
+bool TrustedHost(std::string_view authority) {
+  const std::string_view name = HostName(authority);
+  return name == "localhost" || IsIpLiteral(name);
+}
+
+class AdminHandler final : public RequestHandler {
+ public:
+  AdminHandler(const AdminSources& sources, RequestHead head, ResponseWriter& writer)
+      : sources_(sources), head_(std::move(head)), writer_(writer) {}
+
+  void OnBody(std::string_view bytes) override { writer_.ConsumeBody(bytes.size()); }
+  void OnEnd(HeaderList) override { Answer(); }
+  void OnWritable() override {}
+  void OnReset(absl::Status) override { gathering_.reset(); }
+
+ private:
+  void Answer() {
+    const std::string_view target = head_.target;
+    const std::string_view path = target.substr(0, target.find('?'));
+    if (!TrustedHost(head_.authority)) {
+      return Send(403, kText, "Host must be an IP address or localhost\n");
+    }
+    if (head_.method != "GET" && head_.method != "HEAD") {
+      return Send(405, kText, "only GET and HEAD\n");
+    }
+    if (path == "/livez") return Send(200, kText, "ok\n");
+    if (path == "/readyz") return SendReadiness();
+    if (path == "/metrics") {
+      return Send(200, "text/plain; version=0.0.4; charset=utf-8",
+                  sources_.registry.RenderPrometheus());
+    }
+    if (path == "/config") return Send(200, "application/yaml", sources_.config_yaml());
+    if (path == "/streams") return SendRows(sources_.streams, RenderStreams);
+    if (path == "/caches") return SendRows(sources_.caches, RenderCaches);
+    Send(404, kText, StrCat("no page ", Quoted(path), "; there are: ", kPaths, "\n"));
+  }
+
+  template <typename Gather, typename Render>
+  void SendRows(const Gather& gather, Render render) {
+    gathering_ = gather([this, render](auto rows) { Send(200, kJson, render(rows)); });
+  }
+
+  // As the API server's own /readyz?verbose prints it.
+  void SendReadiness() {
+    std::string text;
+    bool ready = true;
+    for (const auto& [name, holds] : sources_.readiness()) {
+      StrAppend(text, holds ? "[+]" : "[-]", name, holds ? " ok\n" : " not yet\n");
+      ready = ready && holds;
+    }
+    StrAppend(text, ready ? "readyz check passed\n" : "readyz check failed\n");
+    Send(ready ? 200 : 503, kText, std::move(text));
+  }
+
+  void Send(int status, std::string_view content_type, std::string body) {
+    ResponseHead head{.status = status, .headers = {}};
+    head.headers.Add("Content-Type", content_type);
+    head.headers.Add("Content-Length", StrCat(body.size()));
+    head.headers.Add("Cache-Control", "no-store");
+    head.headers.Add("X-Content-Type-Options", "nosniff");
+    writer_.SendHead(head);
+    if (head_.method != "HEAD") writer_.SendBody(Bytes::Own(std::move(body)));
+    writer_.End();
+  }
+
+  const AdminSources& sources_;
+  const RequestHead head_;
+  ResponseWriter& writer_;
+  RequestHandle gathering_;
+};
+
+}  // namespace
+
+RequestHandlerPtr NewAdminHandler(const AdminSources& sources, RequestHead head,
+                                  ResponseWriter& writer) {
+  return std::make_unique<AdminHandler>(sources, std::move(head), writer);
+}
+
+}  // namespace weir

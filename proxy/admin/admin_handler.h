@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "proxy/base/stats.h"
+#include "proxy/cache/cacher_map.h"
+#include "proxy/downstream/router.h"
+#include "proxy/http/exchange.h"
+
+namespace weir {
+
+// What the admin pages show; each is called on the admin dispatcher's thread.
+struct AdminSources {
+  // Collects rows of all workers; `done` runs on the admin dispatcher, never before the call has
+  // returned. Destroying the handle cancels.
+  template <typename Row>
+  using Gather = std::function<RequestHandle(std::function<void(std::vector<Row>)> done)>;
+
+  StatsRegistry& registry;
+  Gather<StreamRow> streams;
+  Gather<CacheRow> caches;
+  // Conditions of readiness: name and whether it holds.
+  std::function<std::vector<std::pair<std::string, bool>>()> readiness;
+  std::function<std::string()> config_yaml;  // In force, without secrets.
+};
+
+// Answers the admin port: /livez /readyz /metrics /streams /caches /config. No page shows an
+// object's body or a token. A Host header that is neither an IP address nor localhost is refused,
+// so that a web page cannot reach these by DNS rebinding.
+// REQUIRES: `sources` outlives the handlers.
+RequestHandlerPtr NewAdminHandler(const AdminSources& sources, RequestHead head,
+                                  ResponseWriter& writer);
+
+// The pages, for tests and for weir top.
+std::string RenderStreams(const std::vector<StreamRow>& rows);
+std::string RenderCaches(const std::vector<CacheRow>& rows);
+
+}  // namespace weir

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/downstream/decision.h"
+
+#include <utility>
+
+#include "proxy/base/strings.h"
+
+namespace weir {
+namespace {
+
+constexpr std::string_view kImpersonate = "impersonate-";
+
+bool Impersonates(const HeaderList& headers) {
+  for (const auto& [name, value] : headers.fields()) {
+    if (name.size() > kImpersonate.size() &&
+        EqualsIgnoreCase(std::string_view(name).substr(0, kImpersonate.size()), kImpersonate)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// Resources whose lists are not kept: high churn that nobody reads by informer (leases, events,
+// which have no watch cache upstream either), answers that are not stored objects (reviews,
+// metrics, component statuses), and plaintext secrets unless they were asked for.
+bool NeverCached(const GroupVersionResource& resource, const DecisionOptions& options) {
+  const std::string name = resource.Name();
+  if (resource.resource == "secrets" && resource.group.empty()) return !options.cache_secrets;
+  if (resource.resource == "events" &&
+      (resource.group.empty() || resource.group == "events.k8s.io")) {
+    return true;
+  }
+  if (name == "leases.coordination.k8s.io" || name == "componentstatuses") return true;
+  if (resource.group == "authentication.k8s.io" || resource.group == "authorization.k8s.io") {
+    return true;
+  }
+  if (resource.group == "metrics.k8s.io" || resource.group.ends_with(".metrics.k8s.io")) {
+    return true;
+  }
+  return options.never_cached.contains(name);
+}
+
+// What the head alone says; kNone: go on.
+ForwardReason RequestForward(const RequestHead& head, const RequestInfo& info) {
+  if (head.method != "GET") return ForwardReason::kWrite;
+  if (!head.upgrade.empty() || !head.end_of_stream) return ForwardReason::kUpgrade;
+  // What a path means that is spelt oddly is for the API server's router to say.
+  if (!info.is_resource_request || !info.canonical_path) return ForwardReason::kNonResource;
+  if (info.deprecated_watch_path || !info.subresource.empty()) return ForwardReason::kSubresource;
+  if (info.verb == "get") return ForwardReason::kNamedGet;
+  if (info.verb != "list" && info.verb != "watch") return ForwardReason::kNonResource;
+  if (Impersonates(head.headers)) return ForwardReason::kImpersonation;
+  return ForwardReason::kNone;
+}
+
+ForwardReason ParseSelectors(Decision& decision) {
+  auto labels = LabelSelector::Parse(decision.options.label_selector);
+  auto fields = FieldSelector::Parse(decision.options.field_selector);
+  if (!labels.ok() || !fields.ok() || !fields->OnlyMetadata()) return ForwardReason::kSelector;
+  decision.labels = *std::move(labels);
+  decision.fields = *std::move(fields);
+  return ForwardReason::kNone;
+}
+
+ForwardReason DecideList(Decision& decision) {
+  const ListOptions& options = decision.options;
+  const std::string& match = options.resource_version_match;
+  if (options.send_initial_events.has_value()) return ForwardReason::kOptions;  // 422.
+  if (!options.continue_token.empty() || match == "Exact") return ForwardReason::kPagedRead;
+  if (!match.empty() && match != "NotOlderThan") return ForwardReason::kOptions;
+  if (options.resource_version.empty()) {
+    return match.empty() ? ForwardReason::kConsistentRead : ForwardReason::kOptions;
+  }
+  const bool limited = options.limit.value_or(0) != 0;
+  if (options.resource_version == "0") {
+    // The API server's watch cache ignores the limit here, but honours it with a match.
+    if (limited && !match.empty()) return ForwardReason::kPagedRead;
+  } else {
+    if (limited) return ForwardReason::kPagedRead;  // "Legacy exact".
+    const auto version = ResourceVersion::Parse(options.resource_version);
+    if (!version.ok()) return ForwardReason::kOptions;
+    decision.at_least = *version;
+  }
+  decision.kind = Decision::Kind::kList;
+  return ForwardReason::kNone;
+}
+
+// protocol: without sendInitialEvents only a version may come with no match; with it
+// resourceVersionMatch must be NotOlderThan (ListOptions validation of apimachinery).
+bool ValidWatchMatch(const ListOptions& options) {
+  if (!options.continue_token.empty()) return false;
+  if (options.send_initial_events.has_value()) {
+    return options.resource_version_match == "NotOlderThan";
+  }
+  return options.resource_version_match.empty();
+}
+
+ForwardReason DecideWatch(Decision& decision) {
+  const ListOptions& options = decision.options;
+  if (!ValidWatchMatch(options)) return ForwardReason::kOptions;
+  const int64_t seconds = options.timeout_seconds.value_or(0);
+  if (seconds < 0) return ForwardReason::kOptions;
+  decision.timeout = absl::Seconds(seconds);
+  decision.bookmarks = options.allow_watch_bookmarks;
+
+  const bool stream_list = options.send_initial_events.value_or(false);
+  const std::string& version = options.resource_version;
+  if (version.empty()) {
+    // Only a stream-list may be relaxed; other watches from "most recent" ask etcd.
+    if (!stream_list) return ForwardReason::kConsistentRead;
+    decision.most_recent = true;
+  } else if (version != "0") {
+    const auto parsed = ResourceVersion::Parse(version);
+    if (!parsed.ok()) return ForwardReason::kOptions;
+    decision.at_least = *parsed;
+  }
+  // A legacy watch from "0" begins with every object, as a stream-list does.
+  decision.initial_events =
+      stream_list || (version == "0" && !options.send_initial_events.has_value());
+  decision.end_bookmark = decision.initial_events && decision.bookmarks;
+  decision.kind = Decision::Kind::kWatch;
+  return ForwardReason::kNone;
+}
+
+ForwardReason DecideRead(const RequestHead& head, const DecisionOptions& options,
+                         Decision& decision) {
+  if (NeverCached(decision.info.resource, options)) return ForwardReason::kNeverCached;
+  const Negotiated negotiated = NegotiateAccept(head.headers.Get("accept"));
+  if (negotiated.kind != Negotiated::Kind::kObjects) return ForwardReason::kRepresentation;
+  decision.fallback = negotiated.fallback;
+
+  auto list_options = ListOptions::Parse(decision.info.query);
+  if (!list_options.ok() || list_options->has_other_parameters ||
+      list_options->limit.value_or(0) < 0) {
+    return ForwardReason::kOptions;
+  }
+  decision.options = *std::move(list_options);
+  if (const ForwardReason reason = ParseSelectors(decision); reason != ForwardReason::kNone) {
+    return reason;
+  }
+  decision.key = CacheKey{.resource = decision.info.resource,
+                          .namespace_name = decision.info.namespace_name,
+                          .label_selector = decision.options.label_selector,
+                          .field_selector = decision.options.field_selector,
+                          .representation = negotiated.preferred};
+  return decision.info.verb == "watch" ? DecideWatch(decision) : DecideList(decision);
+}
+
+}  // namespace
+
+std::string_view ForwardReasonName(ForwardReason reason) {
+  switch (reason) {
+    case ForwardReason::kNone:
+      return "";
+    case ForwardReason::kWrite:
+      return "write";
+    case ForwardReason::kNonResource:
+      return "non_resource";
+    case ForwardReason::kNamedGet:
+      return "named_get";
+    case ForwardReason::kSubresource:
+      return "subresource";
+    case ForwardReason::kUpgrade:
+      return "upgrade";
+    case ForwardReason::kRepresentation:
+      return "representation";
+    case ForwardReason::kConsistentRead:
+      return "consistent_read";
+    case ForwardReason::kPagedRead:
+      return "paged_read";
+    case ForwardReason::kOptions:
+      return "options";
+    case ForwardReason::kSelector:
+      return "selector";
+    case ForwardReason::kNeverCached:
+      return "never_cached";
+    case ForwardReason::kImpersonation:
+      return "impersonation";
+    case ForwardReason::kIdentity:
+      return "identity";
+    case ForwardReason::kUnavailable:
+      return "unavailable";
+    case ForwardReason::kNotSynced:
+      return "not_synced";
+    case ForwardReason::kOldVersion:
+      return "old_version";
+    case ForwardReason::kFutureVersion:
+      return "future_version";
+    case ForwardReason::kEnvelopeUnknown:
+      return "envelope_unknown";
+  }
+  return "";
+}
+
+Decision Decide(const RequestHead& head, const DecisionOptions& options) {
+  Decision decision;
+  decision.info = RequestInfo::Parse(head.method, head.target);
+  decision.reason = RequestForward(head, decision.info);
+  if (decision.reason == ForwardReason::kNone) {
+    decision.reason = DecideRead(head, options, decision);
+  }
+  if (decision.reason != ForwardReason::kNone) decision.kind = Decision::Kind::kForward;
+  return decision;
+}
+
+}  // namespace weir

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+#include "proxy/cache/cache_replica.h"
+#include "proxy/cache/event_view.h"
+#include "proxy/http/exchange.h"
+
+namespace weir {
+
+// A LIST answered from one Revision: walks its frozen objects as the connection takes them, so it
+// holds a root and a key, never a copy of the list. The bytes are the API server's own at that
+// version.
+class ListAnswer : public RequestHandler {
+ public:
+  // REQUIRES: `writer` outlives it.
+  ListAnswer(RevisionPtr revision, ListEnvelope envelope, EventView view,
+             Representation representation, ResponseWriter& writer);
+
+  void Start(const ResponseHead& head);
+  uint64_t bytes_sent() const { return bytes_sent_; }
+
+  void OnBody(std::string_view bytes) override { writer_.ConsumeBody(bytes.size()); }
+  void OnEnd(HeaderList) override {}
+  void OnWritable() override { Pump(); }
+  void OnReset(absl::Status) override { ended_ = true; }
+
+ private:
+  void Pump();
+  void SendItem(const ObjectPtr& object);
+  void Send(Bytes bytes);
+  // What the protobuf form must say before the first item.
+  uint64_t ItemsBytes() const;
+
+  const RevisionPtr revision_;
+  const ListEnvelope envelope_;
+  const EventView view_;
+  const Representation representation_;
+  ResponseWriter& writer_;
+  ObjectPtr last_;  // The last object looked at; nullptr before the first.
+  bool first_ = true;
+  bool ended_ = false;
+  uint64_t bytes_sent_ = 0;
+};
+
+}  // namespace weir

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "proxy/cache/cacher_map.h"
+#include "proxy/downstream/authenticator.h"
+#include "proxy/downstream/decision.h"
+#include "proxy/downstream/request_stats.h"
+#include "proxy/downstream/router.h"
+#include "proxy/downstream/stream_row.h"
+#include "proxy/downstream/watch_stream.h"
+#include "proxy/http/exchange.h"
+#include "proxy/upstream/upstream.h"
+
+namespace weir {
+
+// What the requests of one worker share.
+struct RouterContext {
+  Dispatcher& dispatcher;
+  CacherMap& caches;
+  Authenticator& authenticator;
+  Upstream& upstream;
+  const RouterOptions options;
+  StatsRegistry& registry;
+  RequestStats requests{registry};
+  WatchStreamStats streams{registry};
+  CounterHandle list_bytes;
+  // Kinds that have no protobuf (custom resources), learnt from 406 answers; by Name().
+  StringSet no_protobuf;
+  absl::flat_hash_set<class RoutedRequest*> open_streams;
+  uint64_t next_stream_id = 1;
+};
+
+// One request's way: proves the caller, waits for the cache, then hands over to the handler that
+// answers (ListAnswer, WatchStream) or, whenever an exact answer is not to be had, to a
+// Passthrough. Until that choice nothing has been sent, so it can always still forward.
+class RoutedRequest : public RequestHandler {
+ public:
+  RoutedRequest(RouterContext& context, RequestHead head, Decision decision,
+                ResponseWriter& writer);
+  ~RoutedRequest() override;
+
+  // A request that is not for the cache is forwarded at once, body and all.
+  void ForwardNow(ForwardReason reason) { Forward(reason); }
+  StreamRow Describe() const;
+
+  void OnBody(std::string_view bytes) override;
+  void OnEnd(HeaderList trailers) override;
+  void OnWritable() override;
+  void OnReset(absl::Status reason) override;
+  void OnDrain() override;
+
+ private:
+  void OnVerdict(Authenticator::Verdict verdict);
+  void FindCache();
+  // Serves if the cache can; forwards if it never will; else waits for a change.
+  void TryServe();
+  void ServeList(CacheReplica& replica);
+  void ServeWatch(CacheReplica& replica);
+  bool CanRead(CacheReplica& replica, ForwardReason& forward) const;
+  void Wait(absl::Duration at_most, ForwardReason then);
+  void Forward(ForwardReason reason);
+  void StopWaiting();
+  EventView View() const;
+  ResponseHead Head(std::string_view content_type) const;
+
+  RouterContext& context_;
+  RequestHead head_;
+  Decision decision_;
+  ResponseWriter& writer_;
+  const uint64_t id_;
+  const std::string authorization_, user_agent_;
+
+  RequestHandle check_;
+  CacheReplica* replica_ = nullptr;  // Alive while subscription_ or the inner handler is.
+  RequestHandle subscription_;
+  TimerPtr wait_timer_;
+  ForwardReason wait_reason_ = ForwardReason::kNone;
+  RequestHandlerPtr inner_;
+  WatchStream* stream_ = nullptr;  // inner_, if it is a watch from the cache.
+};
+
+}  // namespace weir

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/downstream/router.h"
+
+#include <utility>
+
+#include "proxy/downstream/routed_request.h"
+
+namespace weir {
+
+class Router::Core {
+ public:
+  explicit Core(RouterContext context) : context_(std::move(context)) {}
+  RouterContext context_;
+};
+
+Router::Router(Dispatcher& dispatcher, CacherMap& caches, Authenticator& authenticator,
+               Upstream& upstream, const RouterOptions& options, StatsRegistry& registry)
+    : core_(new Core(RouterContext{.dispatcher = dispatcher,
+                                   .caches = caches,
+                                   .authenticator = authenticator,
+                                   .upstream = upstream,
+                                   .options = options,
+                                   .registry = registry,
+                                   .list_bytes = nullptr,
+                                   .no_protobuf = {},
+                                   .open_streams = {}})) {}
+
+Router::~Router() = default;
+
+RequestHandlerPtr Router::Handle(RequestHead head, ResponseWriter& writer) {
+  // Before the head moves: the decision's views are read only here.
+  Decision decision = Decide(head, core_->context_.options.decision);
+  decision.info.path = decision.info.query = {};
+  const bool forward = decision.kind == Decision::Kind::kForward;
+  const ForwardReason reason = decision.reason;
+  auto request = std::make_unique<RoutedRequest>(core_->context_, std::move(head),
+                                                 std::move(decision), writer);
+  if (forward) request->ForwardNow(reason);
+  return request;
+}
+
+std::vector<StreamRow> Router::Streams() const {
+  std::vector<StreamRow> rows;
+  rows.reserve(core_->context_.open_streams.size());
+  for (const RoutedRequest* request : core_->context_.open_streams) {
+    rows.push_back(request->Describe());
+  }
+  return rows;
+}
+
+}  // namespace weir

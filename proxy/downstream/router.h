@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "proxy/base/stats.h"
+#include "proxy/cache/cacher_map.h"
+#include "proxy/downstream/authenticator.h"
+#include "proxy/downstream/decision.h"
+#include "proxy/downstream/stream_row.h"
+#include "proxy/http/exchange.h"
+#include "proxy/upstream/upstream.h"
+
+namespace weir {
+
+struct RouterOptions {
+  DecisionOptions decision;
+  absl::Duration sync_timeout = absl::Seconds(10);  // A request waits this long for a cache.
+  absl::Duration version_timeout =
+      absl::Seconds(3);  // For a version not seen yet, as the API server.
+  absl::Duration bookmark_interval = absl::Seconds(5);
+  absl::Duration min_watch_timeout =
+      absl::Minutes(30);  // No timeoutSeconds: [t, 2t), as the API server.
+};
+
+// One worker's requests: decides, authenticates, then serves from the cache or forwards. Its
+// Handle() is the HandlerFactory of the worker's connections.
+// REQUIRES: everything it is given outlives it, and it outlives its handlers.
+class Router {
+ public:
+  Router(Dispatcher& dispatcher, CacherMap& caches, Authenticator& authenticator,
+         Upstream& upstream, const RouterOptions& options, StatsRegistry& registry);
+  ~Router();
+
+  RequestHandlerPtr Handle(RequestHead head, ResponseWriter& writer);
+  std::vector<StreamRow> Streams() const;
+
+  class Core;
+
+ private:
+  std::unique_ptr<Core> core_;
+};
+
+}  // namespace weir

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/downstream/watch_stream.h"
+
+#include <array>
+#include <utility>
+
+#include "proxy/base/status.h"
+#include "proxy/base/strings.h"
+#include "proxy/kube/watch_event.h"
+
+namespace weir {
+namespace {
+
+// The JSON prefix depends on the type alone: made once, shared by every frame.
+Bytes FramePrefix(WatchEventType type, const Object& object) {
+  if (object.representation() != Representation::kJson) {
+    return Bytes::Own(WatchFramePrefix(type, object));
+  }
+  static const auto* const prefixes =
+      new std::array<std::string, 3>{WatchFramePrefix(WatchEventType::kAdded, object),
+                                     WatchFramePrefix(WatchEventType::kModified, object),
+                                     WatchFramePrefix(WatchEventType::kDeleted, object)};
+  return Bytes::Static((*prefixes)[static_cast<size_t>(type)]);
+}
+
+}  // namespace
+
+WatchStreamStats::WatchStreamStats(StatsRegistry& registry)
+    : events_sent(registry.AddCounter("weir_downstream_watch_events_total",
+                                      "Watch events sent from the cache, bookmarks left out.")),
+      bookmarks_sent(registry.AddCounter("weir_downstream_watch_bookmarks_total",
+                                         "Bookmarks sent from the cache.")),
+      differences_sent(registry.AddCounter(
+          "weir_downstream_watch_differences_total",
+          "Times a reader fell behind the window and was sent the difference instead.")),
+      bytes_sent(registry.AddCounter("weir_downstream_watch_bytes_total",
+                                     "Bytes of watch events sent from the cache.")),
+      ended_by_timeout(registry.AddCounter("weir_downstream_watch_ends_total",
+                                           "Watches ended by Weir.", {{"reason", "timeout"}})),
+      ended_by_cache(registry.AddCounter("weir_downstream_watch_ends_total",
+                                         "Watches ended by Weir.", {{"reason", "cache"}})),
+      ended_by_drain(registry.AddCounter("weir_downstream_watch_ends_total",
+                                         "Watches ended by Weir.", {{"reason", "drain"}})),
+      open(registry.AddGauge("weir_downstream_watch_streams",
+                             "Watches being served from the cache.")) {}
+
+WatchStream::WatchStream(CacheReplica& replica, WatchCursor cursor, const Decision& decision,
+                         const WatchStreamOptions& options, const ResponseHead& head,
+                         ResponseWriter& writer, WatchStreamStats& stats)
+    : replica_(replica),
+      bookmarks_(decision.bookmarks),
+      end_bookmark_(decision.end_bookmark),
+      representation_(decision.key.representation),
+      options_(options),
+      writer_(writer),
+      stats_(stats),
+      started_(writer.dispatcher().Now()),
+      cursor_(std::move(cursor)),
+      initial_done_(!decision.initial_events),
+      sent_version_(decision.initial_events ? ResourceVersion() : decision.at_least) {
+  stats_.open->Add(1);
+  api_version_ = replica_.api_version();
+  kind_ = replica_.kind();
+  writer_.SendHead(head);
+}
+
+WatchStream::~WatchStream() { stats_.open->Add(-1); }
+
+void WatchStream::Start() {
+  subscription_ = replica_.Subscribe({.on_change = [this] { OnCacheChange(); }});
+  if (bookmarks_) {
+    bookmark_timer_ = writer_.dispatcher().CreateTimer([this] {
+      bookmark_timer_->Enable(options_.bookmark_interval);
+      SendDueBookmark();
+    });
+    bookmark_timer_->Enable(options_.bookmark_interval);
+  }
+  timeout_timer_ = writer_.dispatcher().CreateTimer([this] {
+    stats_.ended_by_timeout->Add();
+    SendDueBookmark();
+    Finish();
+  });
+  timeout_timer_->Enable(options_.timeout);
+  Pump();
+}
+
+void WatchStream::OnReset(absl::Status) { Stop(); }
+
+void WatchStream::Stop() {
+  ended_ = true;
+  subscription_.reset();
+  // Not destroyed: one of them may be calling.
+  if (bookmark_timer_ != nullptr) bookmark_timer_->Disable();
+  if (timeout_timer_ != nullptr) timeout_timer_->Disable();
+}
+
+void WatchStream::OnDrain() {
+  if (ended_) return;
+  stats_.ended_by_drain->Add();
+  SendDueBookmark();
+  Finish();
+}
+
+void WatchStream::OnCacheChange() {
+  if (replica_.state() == CacheReplica::State::kSynced) return Pump();
+  // Access was lost or the resource has gone: the client asks again and is told by the API server.
+  if (ended_) return;
+  stats_.ended_by_cache->Add();
+  Finish();
+}
+
+void WatchStream::Pump() {
+  if (ended_) return;
+  caught_up_ = false;
+  while (!ended_ && !caught_up_ && writer_.writable()) {
+    const std::optional<WatchCursor::Item> item = cursor_.Next();
+    if (item.has_value()) Send(*item);
+    caught_up_ = !item.has_value();
+  }
+}
+
+void WatchStream::Send(const WatchCursor::Item& item) {
+  switch (item.kind) {
+    case WatchCursor::Item::Kind::kEvent:
+      SendEvent(item.type, item.object);
+      // Initial objects come in the order of their keys: their versions say nothing yet.
+      if (initial_done_ && sent_version_ < item.version) sent_version_ = item.version;
+      return;
+    case WatchCursor::Item::Kind::kInitialEventsEnd:
+      initial_done_ = true;
+      if (end_bookmark_) {
+        SendBookmark(item.version, true);
+      } else {
+        sent_version_ = item.version;
+      }
+      return;
+    case WatchCursor::Item::Kind::kBookmark:
+      if (bookmarks_ && sent_version_ < item.version) SendBookmark(item.version, false);
+      return;
+    case WatchCursor::Item::Kind::kExpired:
+      return Expire();
+  }
+}
+
+void WatchStream::SendEvent(WatchEventType type, const ObjectPtr& object) {
+  Bytes prefix = FramePrefix(type, *object);
+  const std::string_view suffix = WatchFrameSuffix(representation_);
+  const size_t size = prefix.size() + object->raw().size() + suffix.size();
+  writer_.SendBody(std::move(prefix));
+  writer_.SendBody(Bytes::Share(object, object->raw()));
+  if (!suffix.empty()) writer_.SendBody(Bytes::Static(suffix));
+  ++events_sent_;
+  bytes_sent_ += size;
+  stats_.events_sent->Add();
+  stats_.bytes_sent->Add(size);
+  if (const uint64_t differences = cursor_.differences_sent(); differences > differences_seen_) {
+    stats_.differences_sent->Add(differences - differences_seen_);
+    differences_seen_ = differences;
+  }
+}
+
+// What lies between the version the client came with and what the cache has is not known.
+void WatchStream::Expire() {
+  const std::string message = StrCat("too old resource version: ", sent_version_.ToString(), " (",
+                                     replica_.newest()->version.ToString(), ")");
+  writer_.SendBody(
+      Bytes::Own(ErrorFrame(representation_, ToApiStatus(ResourceExpiredError(message)))));
+  stats_.ended_by_cache->Add();
+  Finish();
+}
+
+void WatchStream::SendBookmark(ResourceVersion version, bool initial_events_end) {
+  Bytes frame =
+      Bytes::Own(BookmarkFrame(representation_, api_version_, kind_, version, initial_events_end));
+  bytes_sent_ += frame.size();
+  stats_.bytes_sent->Add(frame.size());
+  writer_.SendBody(std::move(frame));
+  ++bookmarks_sent_;
+  stats_.bookmarks_sent->Add();
+  sent_version_ = version;
+}
+
+void WatchStream::SendDueBookmark() {
+  Pump();
+  if (ended_ || !bookmarks_ || !initial_done_ || !caught_up_) return;
+  const ResourceVersion complete = cursor_.complete_through();
+  if (sent_version_ < complete) SendBookmark(complete, false);
+}
+
+void WatchStream::Finish() {
+  Stop();
+  writer_.End();
+}
+
+void WatchStream::Describe(StreamRow& row) const {
+  const MonotonicTime now = writer_.dispatcher().Now();
+  row.age = now - started_;
+  row.events_sent = events_sent_;
+  row.bytes_sent = bytes_sent_;
+  row.bookmarks_sent = bookmarks_sent_;
+  row.differences_sent = cursor_.differences_sent();
+  row.sent_version = sent_version_;
+  row.queued_bytes = writer_.queued_bytes();
+  if (ended_ || replica_.state() != CacheReplica::State::kSynced) return;
+  row.events_behind = cursor_.events_behind();
+  if (const auto oldest = cursor_.oldest_pending()) row.seconds_behind = now - *oldest;
+}
+
+}  // namespace weir

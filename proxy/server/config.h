@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+
+#include "proxy/base/log.h"
+#include "proxy/base/strings.h"
+
+// What can be configured. The comments are the manual and the values the defaults; a field
+// `window_bytes` of `cache` is the key `cache.windowBytes` of the YAML file. deploy/weir.yaml shows
+// every key.
+
+namespace weir {
+
+// What is kept in memory, and how much of it.
+struct CacheConfig {
+  // A cache that nobody has read for this long is dropped, with its watch of the API server.
+  absl::Duration idle_timeout = absl::Minutes(5);
+  // How long a request waits for its cache to be filled before it is forwarded instead.
+  absl::Duration sync_timeout = absl::Seconds(10);
+  // Changes kept per resource, for clients that resume a watch or fall behind...
+  size_t window_events = 10000;
+  // ...and the bytes that these changes may keep in memory beyond the objects themselves.
+  size_t window_bytes = 16 << 20;
+  // Bytes of all objects and changes together. Beyond it new resources are forwarded, not cached,
+  // and the largest idle cache is dropped. Leave some tens of MiB below the container's limit.
+  size_t byte_budget = 512 << 20;
+  // Whether Secrets are cached. They are then in one more process's memory, in plain text.
+  bool secrets = false;
+  // Resources that are always forwarded, as kubectl prints their names: "events",
+  // "deployments.apps". Leases, events and *reviews are never cached anyway.
+  std::vector<std::string> exclude;
+};
+
+// Towards the application.
+struct DownstreamConfig {
+  // The head of a request may have so many bytes; more are answered with 431.
+  size_t max_header_bytes = 1 << 20;
+  // From the first byte of a request to the end of its head.
+  absl::Duration header_timeout = absl::Seconds(32);
+  // A connection's TLS handshake must be over within this.
+  absl::Duration handshake_timeout = absl::Seconds(10);
+  // A connection without a request is closed after this.
+  absl::Duration idle_timeout = absl::Minutes(5);
+  // Requests under way on one HTTP/2 connection; a controller needs one per watch.
+  uint32_t max_concurrent_streams = 250;
+  // Connections at a time; more are closed at once.
+  uint32_t max_connections = 1000;
+};
+
+// Towards the API server.
+struct UpstreamConfig {
+  // For looking up the name, connecting and the TLS handshake together.
+  absl::Duration connect_timeout = absl::Seconds(10);
+  // A connection that has been silent for this long is asked for a sign of life...
+  absl::Duration ping_after = absl::Seconds(30);
+  // ...and given up when none comes within this.
+  absl::Duration ping_timeout = absl::Seconds(15);
+  // The largest single event or list item taken. client-go's own limit is 16 MiB.
+  size_t max_event_bytes = 16 << 20;
+};
+
+// One filter of the chain that every change passes on its way into a cache, in this order.
+struct FilterConfig {
+  std::string name;               // See filters/README.md.
+  StringMap<std::string> params;  // The key is `config`.
+};
+
+struct Config {
+  // Where the application connects. Keep it on loopback: whoever reaches it and holds the
+  // application's token reads what the application may read.
+  std::string listen = "127.0.0.1:6443";
+  // Metrics, health and the state of streams and caches, over plain HTTP. It shows names, never
+  // the content of an object.
+  std::string admin = "127.0.0.1:15090";
+  // Directory for what a client needs: ca.crt, token, namespace, kubeconfig. "": none is written.
+  std::string client_dir;
+  // How to reach the API server. "": the pod's service account.
+  std::string kubeconfig;
+  // The context of the kubeconfig to use. "": its current-context.
+  std::string context;
+  // Threads that serve requests. One is right for a sidecar.
+  int concurrency = 1;
+  // After SIGTERM, time for watches to end cleanly before connections are cut. Keep it below the
+  // pod's terminationGracePeriodSeconds.
+  absl::Duration drain_timeout = absl::Seconds(10);
+  // debug, info, warning, error or off.
+  LogLevel log_level = LogLevel::kInfo;
+  CacheConfig cache;
+  DownstreamConfig downstream;
+  UpstreamConfig upstream;
+  std::vector<FilterConfig> filters;
+};
+
+// Whether there is such a filter and it takes these parameters; from filters/registry.h, by way
+// of main.cc. Empty: every filter passes.
+using ValidateFilter =
+    std::function<absl::Status(std::string_view name, const StringMap<std::string>& params)>;
+
+// Reads a configuration; `file` is its name in messages. The error lists every mistake, one per
+// line: "FILE:line:col: path.to.key: what is wrong (did you mean "x"?)".
+absl::StatusOr<Config> ParseConfig(std::string_view file, std::string_view text,
+                                   const ValidateFilter& validate = nullptr);
+absl::StatusOr<Config> LoadConfig(const std::string& path,
+                                  const ValidateFilter& validate = nullptr);
+
+// Sets one key to what a command line flag says, by the same rules: ("cache.secrets", "true").
+absl::Status SetConfigKey(Config& config, std::string_view key, std::string_view value);
+
+// Every key there is, in the order of this header: "listen", ..., "filters", "filters.name".
+std::vector<std::string> ConfigKeys();
+
+}  // namespace weir

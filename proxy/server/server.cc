@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/server/server.h"
+
+#include <algorithm>
+#include <csignal>
+#include <utility>
+
+#include "proxy/base/log.h"
+#include "proxy/base/status.h"
+#include "proxy/base/strings.h"
+#include "proxy/net/streams.h"
+#include "proxy/server/gather.h"
+#include "proxy/server/options.h"
+
+namespace weir {
+namespace {
+
+// The names by which in-cluster programs know the API server, so that any of them may be pointed
+// here.
+std::vector<std::string> CertificateNames(const Address& listen, const UpstreamTarget& target) {
+  std::vector<std::string> names = {"localhost",
+                                    "127.0.0.1",
+                                    "::1",
+                                    "kubernetes",
+                                    "kubernetes.default",
+                                    "kubernetes.default.svc",
+                                    "kubernetes.default.svc.cluster.local"};
+  for (const std::string& name : {listen.ip(), target.host}) {
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+  }
+  return names;
+}
+
+absl::StatusOr<std::shared_ptr<TlsContext>> ClientTls(const UpstreamTarget& target,
+                                                      bool with_certificate) {
+  TlsClientOptions options{.ca_pem = target.ca_pem,
+                           .ca_source = target.ca_source,
+                           .insecure = target.insecure_skip_tls_verify};
+  if (with_certificate) {
+    options.certificate_pem = target.client_certificate_pem;
+    options.private_key_pem = target.client_key_pem;
+  }
+  return TlsContext::NewClient(options);
+}
+
+absl::StatusOr<std::shared_ptr<TokenSource>> MakeTokenSource(const UpstreamTarget& target) {
+  if (!target.token_file.empty()) return TokenSource::FromFile(target.token_file);
+  return TokenSource::Fixed(target.token);
+}
+
+absl::StatusOr<Socket> ListenOn(std::string_view what, const std::string& host_port) {
+  WEIR_ASSIGN_OR_RETURN(const Address address, Address::Parse(host_port));
+  absl::StatusOr<Socket> socket = Socket::Listen(address, false);
+  if (!socket.ok()) return Annotate(socket.status(), what);
+  return socket;
+}
+
+// More for the admin port than scrapers and probes need, less than would be worth an attack.
+constexpr size_t kMaxAdminConnections = 100;
+
+}  // namespace
+
+Server::Server(const Config& config, NewFilters new_filters)
+    : config_(config),
+      new_filters_(std::move(new_filters)),
+      dispatcher_(NewDispatcher("main")),
+      client_directory_(config.client_dir),
+      loops_stopped_(config.concurrency + 1),
+      caches_stopped_(config.concurrency),
+      admin_stats_(registry_, {{"listener", "admin"}}),
+      accept_failures_(registry_.AddCounter("weir_server_accept_failures_total",
+                                            "Connections that could not be accepted.")),
+      connections_refused_(registry_.AddCounter(
+          "weir_server_connections_refused_total",
+          "Connections closed at once: downstream.maxConnections was reached.")),
+      admin_sources_{.registry = registry_,
+                     .streams = {},
+                     .caches = {},
+                     .readiness = [this] { return Readiness(); },
+                     .config_yaml = [this] { return ConfigYaml(config_); }} {}
+
+Server::~Server() = default;
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Create(const Config& config, UpstreamTarget target,
+                                                       std::string namespace_name,
+                                                       NewFilters new_filters) {
+  std::unique_ptr<Server> server(new Server(config, std::move(new_filters)));
+  WEIR_RETURN_IF_ERROR(server->Listen());
+  WEIR_RETURN_IF_ERROR(server->PrepareClients(target, namespace_name));
+  WEIR_RETURN_IF_ERROR(server->MakeWorkers(std::move(target)));
+  return server;
+}
+
+absl::Status Server::Listen() {
+  WEIR_ASSIGN_OR_RETURN(Socket socket, ListenOn("--listen", config_.listen));
+  WEIR_ASSIGN_OR_RETURN(Socket admin, ListenOn("--admin", config_.admin));
+  const auto failed = [this](absl::Status status) {
+    accept_failures_->Add();
+    LogWarning("cannot accept a connection", {{"reason", MessageOf(status)}});
+  };
+  listener_ = std::make_unique<Listener>(
+      *dispatcher_, std::move(socket), [this](Socket s) { Accept(std::move(s)); }, failed);
+  admin_listener_ = std::make_unique<Listener>(
+      *dispatcher_, std::move(admin), [this](Socket s) { AcceptAdmin(std::move(s)); }, failed);
+  return absl::OkStatus();
+}
+
+absl::Status Server::PrepareClients(const UpstreamTarget& target,
+                                    const std::string& namespace_name) {
+  WEIR_ASSIGN_OR_RETURN(const CertificateAuthority authority, CertificateAuthority::Create());
+  WEIR_ASSIGN_OR_RETURN(const CertificateAndKey certificate,
+                        authority.IssueServer(CertificateNames(listen_address(), target)));
+  WEIR_ASSIGN_OR_RETURN(server_tls_,
+                        TlsContext::NewServer({.certificate_pem = certificate.certificate_pem,
+                                               .private_key_pem = certificate.private_key_pem}));
+  WEIR_ASSIGN_OR_RETURN(token_, MakeTokenSource(target));
+  // Acting upstream with a certificate, or with nothing: clients show a token that only this
+  // process and the client directory know.
+  if (token_->empty()) {
+    WEIR_ASSIGN_OR_RETURN(weir_token_, RandomHex(32));
+  }
+  written_token_ = token_->empty() ? weir_token_ : token_->token();
+  if (config_.client_dir.empty()) {
+    if (weir_token_.empty()) return absl::OkStatus();
+    return InvalidArgumentError(
+        "--client-dir is needed: Weir acts upstream with a client certificate, so clients must be "
+        "given a token of Weir's own");
+  }
+  WEIR_RETURN_IF_ERROR(
+      client_directory_.WriteAll({.ca_pem = authority.certificate_pem(),
+                                  .token = written_token_,
+                                  .namespace_name = namespace_name,
+                                  .server_url = StrCat("https://", listen_address().ToString())}));
+  client_directory_written_ = true;
+  return absl::OkStatus();
+}
+
+absl::Status Server::MakeWorkers(UpstreamTarget target) {
+  WorkerSetup setup{.registry = registry_,
+                    .resolver = resolver_,
+                    .target = target,
+                    .upstream = UpstreamOptionsOf(config_),
+                    .token = token_,
+                    .own_tls = nullptr,
+                    .callers_tls = nullptr,
+                    .server_tls = server_tls_,
+                    .weir_token = weir_token_,
+                    .authenticator = {},
+                    .cacher = CacherOptionsOf(config_),
+                    .router = RouterOptionsOf(config_),
+                    .session = SessionOptionsOf(config_),
+                    .handshake_timeout = config_.downstream.handshake_timeout};
+  if (target.tls) {
+    WEIR_ASSIGN_OR_RETURN(setup.own_tls, ClientTls(target, true));
+    WEIR_ASSIGN_OR_RETURN(setup.callers_tls, ClientTls(target, false));
+  }
+  std::vector<CacherMap*> maps;
+  for (int i = 0; i < config_.concurrency; ++i) {
+    workers_.push_back(std::make_unique<Worker>(i, setup, new_filters_));
+    maps.push_back(&workers_.back()->caches());
+  }
+  for (const auto& worker : workers_) worker->caches().SetPeers(maps);
+
+  admin_sources_.streams = [this](auto done) {
+    std::vector<std::pair<Dispatcher*, std::function<std::vector<StreamRow>()>>> readers;
+    for (const auto& w : workers_) {
+      readers.emplace_back(&w->dispatcher(), [w = w.get()] { return w->router().Streams(); });
+    }
+    return GatherRows<StreamRow>(*dispatcher_, std::move(readers), std::move(done));
+  };
+  admin_sources_.caches = [this](auto done) {
+    std::vector<std::pair<Dispatcher*, std::function<std::vector<CacheRow>()>>> readers;
+    for (const auto& w : workers_) {
+      readers.emplace_back(&w->dispatcher(), [w = w.get()] { return w->caches().Rows(); });
+    }
+    return GatherRows<CacheRow>(*dispatcher_, std::move(readers), std::move(done));
+  };
+  return absl::OkStatus();
+}
+
+// Least connections: they live long and few clients open more than two.
+void Server::Accept(Socket socket) {
+  Worker* target = nullptr;
+  int total = 0;
+  for (const auto& worker : workers_) {
+    total += worker->connections();
+    if (target == nullptr || worker->connections() < target->connections()) target = worker.get();
+  }
+  if (static_cast<size_t>(total) >= config_.downstream.max_connections) {
+    connections_refused_->Add();
+    return;
+  }
+  target->Reserve();
+  target->dispatcher().Post(
+      [target, socket = std::move(socket)]() mutable { target->Adopt(std::move(socket)); });
+}
+
+void Server::AcceptAdmin(Socket socket) {
+  if (admin_sessions_.size() >= kMaxAdminConnections) return connections_refused_->Add();
+  std::unique_ptr<ServerSession> session = NewServerSession(
+      *dispatcher_, NewTcpServerStream(*dispatcher_, std::move(socket)),
+      {.max_header_bytes = 16 << 10,
+       .header_timeout = absl::Seconds(10),
+       .idle_timeout = absl::Seconds(60)},
+      admin_stats_,
+      [this](RequestHead head, ResponseWriter& writer) {
+        return NewAdminHandler(admin_sources_, std::move(head), writer);
+      },
+      [this](ServerSession* closed) {
+        auto node = admin_sessions_.extract(closed);
+        if (!node.empty()) dispatcher_->DeferDelete(std::move(node.mapped()));
+      });
+  ServerSession* const raw = session.get();
+  admin_sessions_.emplace(raw, std::move(session));
+}
+
+void Server::RefreshToken() {
+  token_timer_->Enable(absl::Seconds(5));
+  const std::string token = token_->token();
+  if (token.empty() || token == written_token_) return;
+  if (const absl::Status written = client_directory_.WriteToken(token); !written.ok()) {
+    LogError("the client directory's token is out of date", {{"reason", MessageOf(written)}});
+    return;
+  }
+  written_token_ = token;
+  LogInfo("token rotated", {{"client_dir", client_directory_.path()}});
+}
+
+absl::Status Server::Run() {
+  const auto stop = [this] { BeginDrain(); };
+  sigterm_ = dispatcher_->ListenForSignal(SIGTERM, stop);
+  sigint_ = dispatcher_->ListenForSignal(SIGINT, stop);
+  drain_timer_ = dispatcher_->CreateTimer([this] {
+    LogWarning("drain deadline passed, connections are closed",
+               {{"deadline", absl::FormatDuration(config_.drain_timeout)}});
+    dispatcher_->Exit();
+  });
+  token_timer_ = dispatcher_->CreateTimer([this] { RefreshToken(); });
+  if (weir_token_.empty() && !config_.client_dir.empty()) token_timer_->Enable(absl::Seconds(5));
+  LogInfo("listening", {{"address", listen_address().ToString()},
+                        {"admin", admin_address().ToString()},
+                        {"client_dir", client_directory_.path()},
+                        {"workers", config_.concurrency}});
+  StartWorkers();
+  dispatcher_->Run();
+  StopWorkers();
+  return absl::OkStatus();
+}
+
+void Server::StartWorkers() {
+  for (std::unique_ptr<Worker>& worker : workers_) {
+    worker->NotifyReached([this] {
+      dispatcher_->Post([this] {
+        if (++workers_reached_ == workers_.size()) LogInfo("ready");
+      });
+    });
+    threads_.emplace_back([this, &worker] {
+      worker->Run();
+      // Every loop has stopped before anything of any worker goes, as caches reach each other
+      // across them; then each worker goes on the thread that owned it.
+      loops_stopped_.ArriveAndWait();
+      worker->caches().Stop();
+      caches_stopped_.ArriveAndWait();
+      worker.reset();
+    });
+  }
+}
+
+void Server::StopWorkers() {
+  for (const auto& worker : workers_) worker->dispatcher().Exit();
+  loops_stopped_.ArriveAndWait();
+  for (std::thread& thread : threads_) thread.join();
+  threads_.clear();
+  admin_sessions_.clear();
+  dispatcher_->DropPending();
+}
+
+void Server::BeginDrain() {
+  if (draining_) return dispatcher_->Exit();  // Asked twice: now.
+  draining_ = true;
+  LogInfo("draining", {{"deadline", absl::FormatDuration(config_.drain_timeout)}});
+  listener_->Stop();
+  drain_timer_->Enable(config_.drain_timeout);
+  workers_draining_ = workers_.size();
+  for (const auto& worker : workers_) {
+    worker->dispatcher().Post([this, w = worker.get()] {
+      w->Drain([this] { dispatcher_->Post([this] { OnWorkerDrained(); }); });
+    });
+  }
+}
+
+void Server::OnWorkerDrained() {
+  if (--workers_draining_ > 0) return;
+  LogInfo("drained");
+  dispatcher_->Exit();
+}
+
+std::vector<std::pair<std::string, bool>> Server::Readiness() const {
+  return {{"listening", listener_ != nullptr && !draining_},
+          {"client-directory", client_directory_written_ || config_.client_dir.empty()},
+          {"api-server-reached", !workers_.empty() && workers_reached_ == workers_.size()}};
+}
+
+}  // namespace weir
