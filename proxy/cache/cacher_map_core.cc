@@ -10,7 +10,10 @@
 namespace weir {
 
 CacherMap::Core::Core(Environment environment)
-    : env_(std::move(environment)), peers_({this}), floors_(std::make_shared<VersionFloors>()) {}
+    : env_(std::move(environment)),
+      peers_({this}),
+      floors_(std::make_shared<VersionFloors>()),
+      leave_timer_(env_.dispatcher.CreateTimer([this] { std::exchange(leaving_, {}); })) {}
 
 CacherMap::Core::~Core() { Stop(); }
 

@@ -18,7 +18,7 @@ struct CacherOptions {
   size_t max_caches = 1000;  // Of one worker; what is asked for beyond is forwarded.
   absl::Duration retry_unavailable = absl::Seconds(10);    // Forwarded meanwhile, after 403, 404...
   absl::Duration stream_list_timeout = absl::Seconds(60);  // To the end bookmark; then LIST.
-  BackoffOptions backoff;
+  BackoffOptions backoff = {};
 };
 
 }  // namespace weir

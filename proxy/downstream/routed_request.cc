@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/downstream/routed_request.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <random>
 #include <utility>
@@ -134,10 +135,12 @@ void RoutedRequest::TryServe() {
   ServeWatch(replica);
 }
 
-// "Not older than": waits as long as the API server would, then lets it answer.
+// "Not older than" what was asked for, nor than a write whose answer has passed through: waits as
+// long as the API server would, then lets it answer.
 bool RoutedRequest::CanRead(CacheReplica& replica, ForwardReason& forward) const {
   forward = ForwardReason::kFutureVersion;
-  return replica.newest()->version >= decision_.at_least;
+  const ResourceVersion written = context_.written.Get(decision_.key.resource);
+  return replica.newest()->version >= std::max(decision_.at_least, written);
 }
 
 void RoutedRequest::ServeList(CacheReplica& replica) {
@@ -217,9 +220,18 @@ void RoutedRequest::Forward(ForwardReason reason) {
                                                                           : negotiated.preferred,
       .verb = decision_.info.verb,
       .resource = decision_.info.is_resource_request ? decision_.info.resource.Name() : ""};
-  inner_ = NewPassthrough(context_.upstream, std::move(request), writer_);
+  inner_ = NewPassthrough(context_.upstream, std::move(request), ForwardWriter());
   // The request was complete before the choice to forward it was made.
   if (ended && decision_.kind != Decision::Kind::kForward) inner_->OnEnd({});
+}
+
+ResponseWriter& RoutedRequest::ForwardWriter() {
+  const RequestInfo& info = decision_.info;
+  const bool write = info.verb == "create" || info.verb == "update" || info.verb == "patch" ||
+                     info.verb == "delete";
+  if (!write) return writer_;
+  observer_ = std::make_unique<WriteObserver>(writer_, context_.written, info.resource);
+  return *observer_;
 }
 
 EventView RoutedRequest::View() const {

@@ -11,6 +11,7 @@
 #include "proxy/downstream/router.h"
 #include "proxy/downstream/stream_row.h"
 #include "proxy/downstream/watch_stream.h"
+#include "proxy/downstream/write_observer.h"
 #include "proxy/http/exchange.h"
 #include "proxy/upstream/upstream.h"
 
@@ -22,6 +23,7 @@ struct RouterContext {
   CacherMap& caches;
   Authenticator& authenticator;
   Upstream& upstream;
+  VersionFloors& written;  // By writes that were forwarded, on any worker.
   const RouterOptions options;
   StatsRegistry& registry;
   RequestStats requests{registry};
@@ -63,6 +65,8 @@ class RoutedRequest : public RequestHandler {
   void Wait(absl::Duration at_most, ForwardReason then);
   void Forward(ForwardReason reason);
   void StopWaiting();
+  // The writer that a forwarded request answers to.
+  ResponseWriter& ForwardWriter();
   EventView View() const;
   ResponseHead Head(std::string_view content_type) const;
 
@@ -78,6 +82,7 @@ class RoutedRequest : public RequestHandler {
   RequestHandle subscription_;
   TimerPtr wait_timer_;
   ForwardReason wait_reason_ = ForwardReason::kNone;
+  std::unique_ptr<WriteObserver> observer_;  // Of a forwarded write; inner_ writes to it.
   RequestHandlerPtr inner_;
   WatchStream* stream_ = nullptr;  // inner_, if it is a watch from the cache.
 };

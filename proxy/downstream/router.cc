@@ -14,11 +14,13 @@ class Router::Core {
 };
 
 Router::Router(Dispatcher& dispatcher, CacherMap& caches, Authenticator& authenticator,
-               Upstream& upstream, const RouterOptions& options, StatsRegistry& registry)
+               Upstream& upstream, VersionFloors& written, const RouterOptions& options,
+               StatsRegistry& registry)
     : core_(new Core(RouterContext{.dispatcher = dispatcher,
                                    .caches = caches,
                                    .authenticator = authenticator,
                                    .upstream = upstream,
+                                   .written = written,
                                    .options = options,
                                    .registry = registry,
                                    .list_bytes = nullptr,

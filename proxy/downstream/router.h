@@ -7,6 +7,7 @@
 
 #include "proxy/base/stats.h"
 #include "proxy/cache/cacher_map.h"
+#include "proxy/cache/version_floors.h"
 #include "proxy/downstream/authenticator.h"
 #include "proxy/downstream/decision.h"
 #include "proxy/downstream/stream_row.h"
@@ -27,11 +28,13 @@ struct RouterOptions {
 
 // One worker's requests: decides, authenticates, then serves from the cache or forwards. Its
 // Handle() is the HandlerFactory of the worker's connections.
+// `written`, shared by the workers, holds the versions of forwarded writes.
 // REQUIRES: everything it is given outlives it, and it outlives its handlers.
 class Router {
  public:
   Router(Dispatcher& dispatcher, CacherMap& caches, Authenticator& authenticator,
-         Upstream& upstream, const RouterOptions& options, StatsRegistry& registry);
+         Upstream& upstream, VersionFloors& written, const RouterOptions& options,
+         StatsRegistry& registry);
   ~Router();
 
   RequestHandlerPtr Handle(RequestHead head, ResponseWriter& writer);

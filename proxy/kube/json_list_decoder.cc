@@ -81,6 +81,8 @@ absl::Status JsonListDecoder::OnPunctuation(char c) {
       if (key_ != "items") return begin_value(Expect::kMember);
       if (items_found_) return NotAList("items twice");
       items_found_ = true;
+      // Custom resources are encoded from maps, whose keys are sorted: kind comes after items.
+      header_.envelope.custom_resource = header_.envelope.list_kind.empty();
       if (c == '[') return next(Expect::kFirstItem);
       if (c == 'n') return begin_value(Expect::kMember);
       return NotAList("items are no array");
@@ -148,8 +150,6 @@ absl::Status JsonListDecoder::OnMember(std::string_view value) {
   }
   if (key_ == "apiVersion") {
     if (!envelope.api_version.empty()) return NotAList("apiVersion twice");
-    // Custom resources are encoded from maps, whose keys are sorted; kind comes late.
-    envelope.custom_resource = envelope.list_kind.empty();
     return ReadText(value, envelope.api_version);
   }
   if (key_ == "metadata") return OnMetadata(value);

@@ -38,12 +38,13 @@ std::optional<int> ParseQuality(std::string_view text) {
   return thousandths == 0 ? std::optional<int>(1000) : std::nullopt;
 }
 
-// Reads "name=value" into `clause`; false if its quality is not a plain one.
+// Reads "name=value" into `clause`; false if it is not a plain one.
 bool ReadParameter(std::string_view parameter, Clause& clause) {
   const size_t equals = parameter.find('=');
   if (equals == std::string_view::npos) return true;  // Ignored by the API server too.
   const std::string_view name = Trim(parameter.substr(0, equals));
   const std::string_view value = Trim(parameter.substr(equals + 1));
+  if (value.find('=') != std::string_view::npos) return false;  // Read in odd ways.
   if (name == "q") {
     const auto quality = ParseQuality(parameter.substr(equals + 1));
     clause.q = quality.value_or(0);

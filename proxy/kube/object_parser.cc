@@ -109,6 +109,8 @@ void ObjectParser::FindListItem(const ObjectFields& fields, Object& object) {
                           fields.api_version.offset == kind_end + kBetween.size() &&
                           raw.substr(kind_end).starts_with(kBetween) &&
                           raw.substr(type_end).starts_with(kAfter);
+  // Escaped ones would come back unescaped.
+  if (fields.kind.escaped || fields.api_version.escaped) return;
   if (!type_first || object.api_version().starts_with("meta.k8s.io/")) return;
   const size_t tail = type_end + kAfter.size();
   object.list_item_needs_brace_ = true;

@@ -80,8 +80,9 @@ struct Config {
   // Metrics, health and the state of streams and caches, over plain HTTP. It shows names, never
   // the content of an object.
   std::string admin = "127.0.0.1:15090";
-  // Directory for what a client needs: ca.crt, token, namespace, kubeconfig. "": none is written.
-  std::string client_dir;
+  // Directory that Weir makes and writes what a client needs to: ca.crt, token, namespace,
+  // kubeconfig.
+  std::string client_dir = "/var/run/weir";
   // How to reach the API server. "": the pod's service account.
   std::string kubeconfig;
   // The context of the kubeconfig to use. "": its current-context.

@@ -149,6 +149,7 @@ absl::Status Server::MakeWorkers(UpstreamTarget target) {
                     .cacher = CacherOptionsOf(config_),
                     .router = RouterOptionsOf(config_),
                     .session = SessionOptionsOf(config_),
+                    .written = std::make_shared<VersionFloors>(),
                     .handshake_timeout = config_.downstream.handshake_timeout};
   if (target.tls) {
     WEIR_ASSIGN_OR_RETURN(setup.own_tls, ClientTls(target, true));

@@ -34,6 +34,7 @@ struct WorkerSetup {
   CacherOptions cacher;
   RouterOptions router;
   ServerSessionOptions session;
+  std::shared_ptr<VersionFloors> written;
   absl::Duration handshake_timeout = absl::Seconds(10);
 };
 

@@ -158,7 +158,9 @@ void Passthrough::OnResponseFailed(absl::Status reason, bool sent) {
   if (tunnel_) request_ended_ = true;
   if (over_ && !tunnel_) return;
   if (!head_sent_) return Answer(AnswerTo(reason, safe_ || !sent));
-  // Whoever reads it must see that it is not whole.
+  // A watch may end anywhere: its client asks again from its last event, but would list after a
+  // reset. Whoever reads anything else must see that it is not whole.
+  if (frames_) return EndWatch();
   over_ = true;
   writer_.Reset();
 }

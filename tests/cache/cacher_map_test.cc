@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/cache/cacher_map.h"
+
+#include "tests/cache/cache_fixture.h"
+
+namespace weir {
+namespace {
+
+CacheKey InNamespace(const std::string& name_space) {
+  CacheKey key = ConfigMaps();
+  key.namespace_name = name_space;
+  return key;
+}
+
+class CacherMapTest : public CacheFixture {
+ protected:
+  CacherMapTest() : CacheFixture({.max_caches = 5}) {}
+  size_t rows() const { return map_->Rows().size(); }
+};
+
+TEST_F(CacherMapTest, ReadsTheApiServerOnceForAllReaders) {
+  for (int i = 0; i < 200; ++i) {
+    ASSERT_NE(map_->Get(ConfigMaps()), nullptr);
+    subscriptions_.push_back(map_->Get(ConfigMaps())->Subscribe({.on_change = [] {}}));
+  }
+  dispatcher_.RunReady();
+  EXPECT_EQ(resource_.stream_lists() + resource_.lists(), 1);
+  EXPECT_EQ(map_->Rows().at(0).readers, 200U);
+  EXPECT_EQ(Stat("readers"), 200);
+}
+
+TEST_F(CacherMapTest, FindNeverMakesOne) {
+  EXPECT_EQ(map_->Find(ConfigMaps()), nullptr);
+  EXPECT_EQ(rows(), 0U);
+}
+
+TEST_F(CacherMapTest, TellsReadersOfEveryChangeInATurn) {
+  CacheReplica& replica = Replica();
+  const int before = changes_;
+  resource_.Put({.name = "a"});
+  resource_.Put({.name = "b"});
+  dispatcher_.RunReady();
+  EXPECT_EQ(changes_, before + 1) << "what one read brings is one Revision";
+  EXPECT_EQ(replica.newest()->events.size(), 2U);
+}
+
+TEST_F(CacherMapTest, ServesNarrowFromWideOnceThatIsSynced) {
+  CacheKey narrow = InNamespace("a");
+  narrow.label_selector = "app=web";
+  CacheReplica* const wide = map_->Get(ConfigMaps());
+  EXPECT_NE(map_->Get(narrow), wide) << "not synced yet";
+  dispatcher_.RunReady();
+  EXPECT_EQ(map_->Get(InNamespace("b")), wide);
+  CacheKey selected = ConfigMaps();
+  selected.field_selector = "metadata.name=a";
+  EXPECT_EQ(map_->Get(selected), wide);
+  EXPECT_NE(map_->Get(narrow), wide) << "has one of its own";
+  EXPECT_NE(map_->Get(ConfigMaps(Representation::kProtobuf)), wide);
+}
+
+TEST_F(CacherMapTest, ServesASelectionFromItsNamespace) {
+  Replica(InNamespace("a"));
+  CacheKey selected = InNamespace("a");
+  selected.label_selector = "app";
+  EXPECT_EQ(map_->Get(selected), map_->Get(InNamespace("a")));
+  EXPECT_NE(map_->Get(InNamespace("b")), map_->Get(InNamespace("a")));
+}
+
+TEST_F(CacherMapTest, ForwardsWhatWouldBeTooManyCaches) {
+  for (int i = 0; i < 5; ++i) EXPECT_NE(map_->Get(InNamespace(StrCat("n", i))), nullptr);
+  EXPECT_EQ(map_->Get(InNamespace("n5")), nullptr);
+  EXPECT_NE(map_->Get(InNamespace("n0")), nullptr);
+}
+
+TEST_F(CacherMapTest, DropsWhatNobodyReads) {
+  Replica();
+  ASSERT_EQ(resource_.open_watches(), 1U);
+  dispatcher_.Advance(absl::Hours(1));
+  EXPECT_EQ(rows(), 1U) << "it has a reader";
+  subscriptions_.clear();
+  dispatcher_.Advance(absl::Minutes(4));
+  EXPECT_NE(map_->Get(ConfigMaps()), nullptr);
+  dispatcher_.Advance(absl::Minutes(4));
+  EXPECT_EQ(rows(), 1U) << "it was asked for";
+  dispatcher_.Advance(absl::Minutes(2));
+  EXPECT_EQ(rows(), 0U);
+  EXPECT_EQ(resource_.open_watches(), 0U);
+  EXPECT_EQ(map_->Find(ConfigMaps()), nullptr);
+  EXPECT_EQ(Stat("objects"), 0);
+}
+
+TEST_F(CacherMapTest, ACacheMadeAnewIsNoOlderThanTheOneThatWent) {
+  resource_.SetFaults([](auto& faults) { faults.stream_list = false; });
+  Replica();
+  resource_.Put({.name = "a"});
+  dispatcher_.RunReady();
+  const ResourceVersion shown = V(resource_.version());
+  subscriptions_.clear();
+  dispatcher_.Advance(absl::Minutes(6));
+  ASSERT_EQ(rows(), 0U);
+
+  resource_.SetFaults([](auto& faults) { faults.list_version = 10; });
+  CacheReplica& replica = Replica(InNamespace("default"));
+  EXPECT_EQ(resource_.last_list_at_least(), shown);
+  EXPECT_EQ(replica.state(), CacheReplica::State::kSyncing);
+  resource_.SetFaults([](auto& faults) { faults.list_version.reset(); });
+  dispatcher_.Advance(absl::Seconds(10));
+  EXPECT_EQ(replica.newest()->version, shown);
+}
+
+TEST_F(CacherMapTest, ForwardsForAWhileAfterADenialThenTriesAnew) {
+  resource_.SetFaults([](auto& faults) { faults.watches = {PermissionDeniedError("no")}; });
+  CacheReplica& replica = Replica();
+  EXPECT_EQ(replica.state(), CacheReplica::State::kUnavailable);
+  EXPECT_EQ(rows(), 0U);
+  dispatcher_.Advance(absl::Seconds(9));
+  EXPECT_EQ(map_->Get(ConfigMaps()), nullptr);
+  dispatcher_.Advance(absl::Seconds(2));
+  CacheReplica& again = Replica();
+  EXPECT_EQ(again.state(), CacheReplica::State::kSynced);
+  EXPECT_EQ(replica.state(), CacheReplica::State::kUnavailable) << "its reader still holds it";
+}
+
+TEST_F(CacherMapTest, DropAllTellsEveryReader) {
+  CacheReplica& synced = Replica();
+  const RevisionPtr newest = synced.newest();
+  CacheReplica* const syncing = map_->Get(InNamespace("other"));
+  (void)syncing;
+  map_->DropAll(UnauthenticatedError("another identity"));
+  EXPECT_EQ(synced.state(), CacheReplica::State::kUnavailable);
+  EXPECT_EQ(synced.newest(), newest) << "frozen";
+  EXPECT_EQ(map_->Get(ConfigMaps()), nullptr);
+  EXPECT_EQ(rows(), 0U);
+  dispatcher_.RunReady();
+  EXPECT_EQ(resource_.open_watches(), 0U);
+}
+
+TEST_F(CacherMapTest, ReadersMayLeaveAndComeAndMakeCachesWhileTheyAreTold) {
+  CacheReplica* const replica = map_->Get(ConfigMaps());
+  RequestHandle leaving;
+  RequestHandle other;
+  RequestHandle coming;
+  int told = 0;
+  leaving = replica->Subscribe({.on_change = [&] {
+    ++told;
+    leaving.reset();
+    other.reset();
+    coming = map_->Get(InNamespace("x"))->Subscribe({.on_change = [&] { told += 100; }});
+  }});
+  other = replica->Subscribe({.on_change = [&] { told += 10; }});
+  dispatcher_.RunReady();
+  EXPECT_EQ(told, 1);
+  ASSERT_NE(coming, nullptr);
+}
+
+// The last reader leaves in the very call that says there is nothing more.
+TEST_F(CacherMapTest, TheLastReaderMayLeaveWhenToldOfTheEnd) {
+  CacheReplica* const replica = map_->Get(ConfigMaps());
+  RequestHandle handle;
+  bool asked_again = false;
+  handle = replica->Subscribe({.on_change = [&] {
+    if (replica->state() != CacheReplica::State::kUnavailable) return;
+    handle.reset();
+    asked_again = map_->Get(ConfigMaps()) == nullptr;
+  }});
+  dispatcher_.RunReady();
+  map_->DropAll(PermissionDeniedError("revoked"));
+  dispatcher_.RunReady();
+  EXPECT_EQ(handle, nullptr);
+  EXPECT_TRUE(asked_again);
+  EXPECT_EQ(Stat("readers"), 0);
+}
+
+TEST_F(CacherMapTest, SubscriptionsMayOutliveTheMap) {
+  Replica();
+  map_->Stop();
+  map_.reset();
+  subscriptions_.clear();
+}
+
+}  // namespace
+}  // namespace weir

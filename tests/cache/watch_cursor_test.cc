@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/cache/watch_cursor.h"
+
+#include "tests/cache/cache_fixture.h"
+
+namespace weir {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+class WatchCursorTest : public CacheFixture {
+ protected:
+  WatchCursorTest()
+      : CacheFixture({.window_events = 4, .window_bytes = 1 << 20, .window_min_events = 1}) {}
+
+  // A watch from `since`.
+  WatchCursor CursorAt(const CacheReplica& replica, uint64_t since, EventView view = EventView()) {
+    return WatchCursor::After(replica, std::move(view), replica.Find(V(since)).value(), V(since));
+  }
+  // So many events that the window forgets what came before.
+  void FloodWindow(const std::string& name = "flood") {
+    for (int i = 0; i < 5; ++i) {
+      resource_.Put({.name = name});
+      dispatcher_.RunReady();
+    }
+  }
+  // The API server forgets; what has happened meanwhile is learnt by a relist.
+  template <typename Meanwhile>
+  void Relist(Meanwhile meanwhile) {
+    dispatcher_.Advance(absl::Seconds(10));
+    resource_.SetFaults([](auto& faults) { faults.watches = {UnavailableError("down")}; });
+    resource_.CutWatches(UnavailableError("down"));
+    dispatcher_.RunReady();
+    meanwhile();
+    resource_.Compact();
+    dispatcher_.Advance(absl::Seconds(10));
+  }
+  static EventView Web() {
+    return EventView("", LabelSelector::Parse("app=web").value(), FieldSelector());
+  }
+};
+
+TEST_F(WatchCursorTest, YieldsInitialObjectsInKeyOrderThenTheirEnd) {
+  resource_.Put({.name = "b"});                           // 11
+  resource_.Put({.name = "a"});                           // 12
+  resource_.Put({.name = "c", .namespace_name = "dee"});  // 13
+  resource_.Bump();                                       // 14
+  CacheReplica& replica = Replica();
+  WatchCursor cursor = WatchCursor::WithInitialEvents(replica, EventView());
+  resource_.Put({.name = "d"});  // 15
+  dispatcher_.RunReady();
+  EXPECT_THAT(ReadAll(cursor),
+              ElementsAre("ADDED c@13", "ADDED a@12", "ADDED b@11", "END@14", "ADDED d@15"));
+}
+
+TEST_F(WatchCursorTest, YieldsTheEndOfNoObjects) {
+  CacheReplica& replica = Replica();
+  WatchCursor cursor = WatchCursor::WithInitialEvents(replica, EventView());
+  EXPECT_THAT(ReadAll(cursor), ElementsAre("END@10"));
+}
+
+TEST_F(WatchCursorTest, SkipsWhatTheReaderHasSeen) {
+  CacheReplica& replica = Replica();
+  resource_.Put({.name = "a"});  // 11
+  resource_.Put({.name = "b"});  // 12
+  resource_.Put({.name = "c"});  // 13
+  dispatcher_.RunReady();        // One Revision.
+  EXPECT_EQ(replica.newest()->events.size(), 3U);
+  WatchCursor cursor = CursorAt(replica, 12);
+  EXPECT_EQ(cursor.events_behind(), 3U);
+  EXPECT_THAT(ReadAll(cursor), ElementsAre("ADDED c@13"));
+}
+
+TEST_F(WatchCursorTest, BeginsBeyondWhatTheCacheHas) {
+  CacheReplica& replica = Replica();
+  WatchCursor cursor = CursorAt(replica, 12);
+  EXPECT_THAT(ReadAll(cursor), IsEmpty());
+  EXPECT_EQ(cursor.complete_through(), V(12)) << "a bookmark must not take the reader back";
+  resource_.Put({.name = "a"});  // 11
+  resource_.Put({.name = "b"});  // 12
+  resource_.Put({.name = "c"});  // 13
+  dispatcher_.RunReady();
+  EXPECT_THAT(ReadAll(cursor), ElementsAre("ADDED c@13"));
+}
+
+TEST_F(WatchCursorTest, SendsTheDifferenceToAReaderThatWasPassedBy) {
+  resource_.Put({.name = "gone"});     // 11
+  resource_.Put({.name = "changed"});  // 12
+  resource_.Put({.name = "other"});    // 13
+  CacheReplica& replica = Replica();
+  WatchCursor cursor = CursorNow(replica);
+  resource_.Delete("default", "gone");  // 14
+  resource_.Put({.name = "changed"});   // 15
+  dispatcher_.RunReady();
+  FloodWindow();                         // 16..20
+  resource_.Delete("default", "other");  // 21
+  dispatcher_.RunReady();
+  // When "gone" went is forgotten, so it comes first; the window remembers "other".
+  EXPECT_THAT(ReadAll(cursor), ElementsAre("DELETED gone@13", "MODIFIED changed@15",
+                                           "ADDED flood@20", "DELETED other@21", "BOOKMARK@21"));
+  EXPECT_EQ(cursor.differences_sent(), 1U);
+  EXPECT_EQ(cursor.complete_through(), V(21));
+}
+
+TEST_F(WatchCursorTest, FinishesItsRevisionBeforeADifference) {
+  CacheReplica& replica = Replica();
+  WatchCursor cursor = CursorNow(replica);
+  resource_.Put({.name = "a"});
+  resource_.Put({.name = "b"});
+  dispatcher_.RunReady();
+  EXPECT_EQ(cursor.Next()->object->name(), "a");
+  FloodWindow();
+  EXPECT_THAT(ReadAll(cursor), ElementsAre("ADDED b@12", "ADDED flood@17", "BOOKMARK@17"));
+}
+
+TEST_F(WatchCursorTest, NeverFoldsTwoObjectsOfOneName) {
+  resource_.Put({.name = "a"});  // 11
+  CacheReplica& replica = Replica();
+  WatchCursor early = CursorNow(replica);
+  resource_.Delete("default", "a");  // 12
+  resource_.Put({.name = "a"});      // 13
+  dispatcher_.RunReady();
+  FloodWindow();  // 14..18
+  EXPECT_THAT(ReadAll(early),
+              ElementsAre("DELETED a@11", "ADDED a@13", "ADDED flood@18", "BOOKMARK@18"));
+}
+
+TEST_F(WatchCursorTest, ADifferenceIsOfTheReadersView) {
+  resource_.Put({.name = "leaves", .labels = {{"app", "web"}}});  // 11
+  resource_.Put({.name = "enters"});                              // 12
+  CacheReplica& replica = Replica();
+  WatchCursor cursor = CursorAt(replica, 12, Web());
+  resource_.Put({.name = "leaves"});                              // 13
+  resource_.Put({.name = "enters", .labels = {{"app", "web"}}});  // 14
+  dispatcher_.RunReady();
+  FloodWindow();
+  EXPECT_THAT(ReadAll(cursor), ElementsAre("DELETED leaves@13", "ADDED enters@14", "BOOKMARK@19"));
+}
+
+TEST_F(WatchCursorTest, TellsARelistToThoseBeforeItAndNotToThoseBeyond) {
+  resource_.Put({.name = "gone"});  // 11
+  CacheReplica& replica = Replica();
+  Relist([this] {
+    resource_.Delete("default", "gone");  // 12
+    resource_.Put({.name = "x"});         // 13
+    resource_.Put({.name = "gone"});      // 14
+    resource_.Bump();                     // 15
+  });
+  ASSERT_TRUE(replica.newest()->relisted);
+  WatchCursor before = CursorAt(replica, 11);
+  EXPECT_THAT(ReadAll(before), ElementsAre("DELETED gone@11", "ADDED x@13", "ADDED gone@14"));
+  EXPECT_EQ(before.complete_through(), V(15));
+  EXPECT_FALSE(replica.Find(V(13)).has_value());
+  WatchCursor after = CursorAt(replica, 15);
+  EXPECT_THAT(ReadAll(after), IsEmpty());
+}
+
+TEST_F(WatchCursorTest, ExpiresWhenARelistHidesWhatTheReaderCannotKnow) {
+  CacheReplica& replica = Replica();
+  // It listed at 12 elsewhere and may hold objects that came at 11 and went at 13.
+  WatchCursor between = CursorAt(replica, 12);
+  WatchCursor beyond = CursorAt(replica, 14);
+  Relist([this] {
+    resource_.Put({.name = "fleeting"});      // 11
+    resource_.Put({.name = "stays"});         // 12
+    resource_.Delete("default", "fleeting");  // 13
+    resource_.Bump();                         // 14
+  });
+  EXPECT_THAT(ReadAll(between), ElementsAre("EXPIRED"));
+  EXPECT_EQ(between.Next()->kind, WatchCursor::Item::Kind::kExpired);
+  EXPECT_THAT(ReadAll(beyond), IsEmpty());
+  resource_.Put({.name = "next"});  // 15
+  dispatcher_.RunReady();
+  EXPECT_THAT(ReadAll(beyond), ElementsAre("ADDED next@15"));
+}
+
+TEST_F(WatchCursorTest, ExpiresWhenPassedByBeforeItsStart) {
+  resource_.Put({.name = "a"});  // 11
+  CacheReplica& replica = Replica();
+  WatchCursor between = CursorAt(replica, 13);
+  WatchCursor beyond = CursorAt(replica, 16);
+  FloodWindow();  // 12..16
+  EXPECT_THAT(ReadAll(between), ElementsAre("EXPIRED"));
+  EXPECT_THAT(ReadAll(beyond), IsEmpty());
+}
+
+TEST_F(WatchCursorTest, AnInPlaceChangeOfUidIsSentWholeOrNotAtAll) {
+  resource_.Put({.name = "a"});  // 11
+  CacheReplica& replica = Replica();
+  resource_.Put({.name = "b"});  // 12
+  resource_.Inject(
+      MakeEvent(WatchEventType::kModified, {.name = "a", .version = 13, .uid = "another"}));
+  dispatcher_.RunReady();
+  WatchCursor at_12 = CursorAt(replica, 12);
+  EXPECT_THAT(ReadAll(at_12), ElementsAre("DELETED a@12", "ADDED a@13"));
+  WatchCursor at_13 = CursorAt(replica, 13);
+  EXPECT_THAT(ReadAll(at_13), IsEmpty());
+}
+
+TEST_F(WatchCursorTest, SaysHowFarBehindItIs) {
+  CacheReplica& replica = Replica();
+  WatchCursor cursor = CursorNow(replica);
+  EXPECT_EQ(cursor.events_behind(), 0U);
+  EXPECT_FALSE(cursor.oldest_pending().has_value());
+  resource_.Put({.name = "a"});
+  dispatcher_.RunReady();
+  const MonotonicTime first = dispatcher_.Now();
+  dispatcher_.Advance(absl::Seconds(3));
+  resource_.Put({.name = "a"});
+  dispatcher_.RunReady();
+  EXPECT_EQ(cursor.events_behind(), 2U);
+  EXPECT_EQ(cursor.oldest_pending(), first);
+  cursor.Next();
+  EXPECT_EQ(cursor.events_behind(), 1U);
+  EXPECT_EQ(cursor.oldest_pending(), dispatcher_.Now());
+  FloodWindow();
+  EXPECT_EQ(cursor.events_behind(), 4U);  // Those that are still known.
+  EXPECT_TRUE(cursor.oldest_pending().has_value());
+  ReadAll(cursor);
+  EXPECT_FALSE(cursor.oldest_pending().has_value());
+}
+
+TEST_F(WatchCursorTest, StaysValidWhenTheCacheBecomesUnavailable) {
+  CacheReplica& replica = Replica();
+  WatchCursor cursor = CursorNow(replica);
+  resource_.Put({.name = "a"});
+  dispatcher_.RunReady();
+  map_->DropAll(PermissionDeniedError("revoked"));
+  dispatcher_.RunReady();
+  ASSERT_EQ(replica.state(), CacheReplica::State::kUnavailable);
+  EXPECT_THAT(ReadAll(cursor), ElementsAre("ADDED a@11"));
+  EXPECT_EQ(cursor.events_behind(), 0U);
+}
+
+// A reader that stands still costs one event per object that changed, and a root.
+TEST_F(WatchCursorTest, AReaderThatStandsStillCostsWhatHasChanged) {
+  for (int i = 0; i < 100; ++i) resource_.Put({.name = StrCat("o", i)});
+  CacheReplica& replica = Replica();
+  WatchCursor cursor = CursorNow(replica);
+  const std::weak_ptr<const Object> old = *replica.newest()->objects.Find({"default", "o0"});
+  std::weak_ptr<const Object> middle;
+  for (int i = 0; i < 1000; ++i) {
+    resource_.Put({.name = "o0"});
+    dispatcher_.RunReady();
+    if (i == 500) middle = *replica.newest()->objects.Find({"default", "o0"});
+  }
+  EXPECT_FALSE(old.expired());
+  EXPECT_TRUE(middle.expired());
+  EXPECT_EQ(ReadAll(cursor).size(), 2U);  // One update, one bookmark.
+  EXPECT_TRUE(old.expired());
+}
+
+}  // namespace
+}  // namespace weir
