@@ -59,44 +59,54 @@ bool TakeOnce(simdjson::dom::element value, std::optional<std::string_view>& fie
   return true;
 }
 
+bool ExpectLabels(simdjson::dom::object labels, Expected& expected) {
+  for (const auto [key, value] : labels) {
+    std::string_view text;
+    if (value.get(text) != simdjson::SUCCESS) return false;
+    expected.labels.emplace_back(key, text);
+  }
+  return true;
+}
+
+// Whether `value` is an object or null, the first with its name. Null leaves `map` as it is.
+bool TakeMap(simdjson::dom::element value, int& count, std::optional<simdjson::dom::object>& map) {
+  simdjson::dom::object object;
+  if (++count > 1) return false;
+  if (value.is_null()) return true;
+  if (value.get(object) != simdjson::SUCCESS) return false;
+  map = object;
+  return true;
+}
+
 bool ExpectMetadata(simdjson::dom::object metadata, Expected& expected) {
-  int labels = 0;
-  int annotations = 0;
+  int labels_count = 0;
+  int annotations_count = 0;
+  std::optional<simdjson::dom::object> labels;
+  std::optional<simdjson::dom::object> annotations;
   for (const auto [key, value] : metadata) {
     bool good = true;
     if (key == "name") good = TakeOnce(value, expected.name);
     if (key == "namespace") good = TakeOnce(value, expected.namespace_name);
     if (key == "uid") good = TakeOnce(value, expected.uid);
     if (key == "resourceVersion") good = TakeOnce(value, expected.version);
-    if (key == "annotations") good = ++annotations == 1 && (value.is_null() || value.is_object());
-    if (key == "labels") {
-      good = ++labels == 1 && (value.is_null() || value.is_object());
-      if (!good || value.is_null()) continue;
-      for (const auto [label, content] : value.get_object().value_unsafe()) {
-        std::string_view text;
-        if (content.get(text) != simdjson::SUCCESS) return false;
-        expected.labels.emplace_back(label, text);
-      }
-    }
+    if (key == "annotations") good = TakeMap(value, annotations_count, annotations);
+    if (key == "labels") good = TakeMap(value, labels_count, labels);
     if (!good) return false;
   }
-  return true;
+  return !labels.has_value() || ExpectLabels(*labels, expected);
 }
 
 bool Expect(simdjson::dom::object root, Expected& expected) {
-  int metadata = 0;
+  int metadata_count = 0;
+  std::optional<simdjson::dom::object> metadata;
   for (const auto [key, value] : root) {
     bool good = true;
     if (key == "kind") good = TakeOnce(value, expected.kind);
     if (key == "apiVersion") good = TakeOnce(value, expected.api_version);
-    if (key == "metadata") {
-      good = ++metadata == 1 && (value.is_null() || value.is_object());
-      if (good && value.is_object()) {
-        good = ExpectMetadata(value.get_object().value_unsafe(), expected);
-      }
-    }
+    if (key == "metadata") good = TakeMap(value, metadata_count, metadata);
     if (!good) return false;
   }
+  if (metadata.has_value() && !ExpectMetadata(*metadata, expected)) return false;
   const auto there = [](const std::optional<std::string_view>& field) {
     return field.has_value() && !field->empty();
   };

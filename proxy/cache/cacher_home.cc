@@ -51,8 +51,8 @@ void CacherHome::Publish(const Cacher::ReplicaUpdate& update) {
 void CacherHome::TellUnavailable(const absl::Status& reason) {
   cacher_.RaiseFloor();
   for (const Attachment& attachment : std::exchange(attachments_, {})) {
-    worker_.Send(*attachment.worker,
-                 [id = attachment.id, reason](CacherMap::Core& core) { core.Lose(id, reason); });
+    worker_.Send(*attachment.worker, [id = attachment.id, copy = UnsharedCopy(reason)](
+                                         CacherMap::Core& core) { core.Lose(id, copy); });
   }
 }
 

@@ -18,6 +18,11 @@ struct Attachment {
   std::shared_ptr<const ReaderCount> readers;
 };
 
+// For another thread, so that no count of references is shared with it.
+inline absl::Status UnsharedCopy(const absl::Status& status) {
+  return absl::Status(status.code(), status.message());
+}
+
 // What a CacherMap destroys in a later turn only.
 class Leaving {
  public:

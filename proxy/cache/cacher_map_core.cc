@@ -13,6 +13,10 @@ CacherMap::Core::Core(Environment environment)
     : env_(std::move(environment)),
       peers_({this}),
       floors_(std::make_shared<VersionFloors>()),
+      refused_(env_.registry.AddCounter(
+          "weir_cache_refused_total",
+          "Requests forwarded because no new cache was made: too many, or the byte budget is used "
+          "up.")),
       leave_timer_(env_.dispatcher.CreateTimer([this] { std::exchange(leaving_, {}); })) {}
 
 CacherMap::Core::~Core() { Stop(); }
@@ -50,10 +54,19 @@ CacherMap::Core& CacherMap::Core::HomeOf(const CacheKey& key) {
 CacheReplica* CacherMap::Core::Get(const CacheKey& key) {
   thread_.Check();
   if (CacheReplica* const found = Find(key)) return found;
-  if (stopped_ || RecentlyUnavailable(key) || slots_.size() >= env_.options.max_caches) {
+  if (stopped_ || RecentlyUnavailable(key)) return nullptr;
+  if (slots_.size() >= env_.options.max_caches || OverBudget()) {
+    refused_->Add();
     return nullptr;
   }
   return Make(key);
+}
+
+// Asks the registry, which knows the Cachers of every worker: this is once per new cache.
+bool CacherMap::Core::OverBudget() const {
+  const double bytes =
+      env_.registry.Sum("weir_cache_object_bytes") + env_.registry.Sum("weir_cache_window_bytes");
+  return bytes >= static_cast<double>(env_.options.byte_budget);
 }
 
 CacheReplica* CacherMap::Core::Find(const CacheKey& key) {
@@ -206,7 +219,8 @@ void CacherMap::Core::WantEnvelope(const CacheKey& key) {
 
 void CacherMap::Core::DropAll(const absl::Status& reason) {
   for (Core* peer : peers_) {
-    if (peer != this) Send(*peer, [reason](Core& core) { core.DropOwn(reason); });
+    if (peer == this) continue;
+    Send(*peer, [copy = UnsharedCopy(reason)](Core& core) { core.DropOwn(copy); });
   }
   DropOwn(reason);
 }

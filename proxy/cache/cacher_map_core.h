@@ -57,6 +57,7 @@ class CacherMap::Core {
   void OnIdle(uint64_t id);
   void OnReaders(uint64_t id);
   void Retire(uint64_t id);
+  bool OverBudget() const;
   CacherHome& HomeFor(const CacheKey& key);
   void DropHome(const CacheKey& key);
   // Destroys it in a later turn: it may be among those that call.
@@ -73,6 +74,7 @@ class CacherMap::Core {
   absl::flat_hash_map<CacheKey, Slot*> replicas_;
   absl::flat_hash_map<CacheKey, MonotonicTime> unavailable_until_;
   uint64_t next_id_ = 1;
+  CounterHandle refused_;
 
   // Cachers whose home this worker is.
   absl::flat_hash_map<CacheKey, std::unique_ptr<CacherHome>> homes_;

@@ -140,7 +140,7 @@ RevisionPtr RevisionBuilder::Take(MonotonicTime now) {
   revision->after = after_;
   revision->version = version_;
   revision->objects = objects_;
-  events_.shrink_to_fit();
+  std::vector<CacheEvent>(events_).swap(events_);
   revision->events = std::exchange(events_, {});
   revision->relisted = std::exchange(relisted_, false);
   revision->published = now;

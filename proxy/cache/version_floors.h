@@ -3,7 +3,6 @@
 
 #include <mutex>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
 
 #include "proxy/kube/resource.h"
@@ -30,7 +29,7 @@ class VersionFloors {
 
  private:
   mutable std::mutex mutex_;
-  absl::flat_hash_map<GroupVersionResource, ResourceVersion> floors_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<GroupVersionResource, ResourceVersion> floors_;  // Guarded by mutex_.
 };
 
 }  // namespace weir

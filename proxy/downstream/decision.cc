@@ -62,6 +62,12 @@ ForwardReason ParseSelectors(Decision& decision) {
   return ForwardReason::kNone;
 }
 
+// The API server indents JSON lists for people at a terminal or a browser.
+bool IndentsFor(std::string_view user_agent) {
+  return user_agent.starts_with("curl") || user_agent.starts_with("Wget") ||
+         user_agent.starts_with("Mozilla/5.0");
+}
+
 ForwardReason DecideList(Decision& decision) {
   const ListOptions& options = decision.options;
   const std::string& match = options.resource_version_match;
@@ -143,7 +149,9 @@ ForwardReason DecideRead(const RequestHead& head, const DecisionOptions& options
                           .label_selector = decision.options.label_selector,
                           .field_selector = decision.options.field_selector,
                           .representation = negotiated.preferred};
-  return decision.info.verb == "watch" ? DecideWatch(decision) : DecideList(decision);
+  if (decision.info.verb == "watch") return DecideWatch(decision);
+  if (IndentsFor(head.headers.Get("user-agent"))) return ForwardReason::kRepresentation;
+  return DecideList(decision);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/http/connection.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "proxy/base/check.h"
@@ -13,8 +14,7 @@ namespace {
 constexpr size_t kReadBytes = 64 << 10;
 // Moved in one round before other connections get their turn.
 constexpr size_t kReadBudget = 256 << 10;
-constexpr size_t kWriteBudget = 1 << 20;
-constexpr int kFlushRounds = 8;
+constexpr size_t kWriteBudget = 512 << 10;
 // Gathered before the socket is asked: past 128 KB system calls and records no longer dominate.
 constexpr size_t kOutputBytes = 128 << 10;
 // A frame that begins below the limit may end above it.
@@ -90,24 +90,35 @@ void Connection::Fail(absl::Status reason) {
   failure_ = std::move(reason);
 }
 
+// Whatever comes from the dispatcher: users are called back, then everything they have queued is
+// written, then what has ended is destroyed.
+void Connection::BeginRound() {
+  busy_ = true;
+  flush_coming_ = true;
+}
+
+void Connection::EndRound() {
+  Flush();
+  flush_coming_ = flush_wanted_ = false;
+  Settle();
+}
+
 void Connection::OnConnected(absl::Status status) {
   if (over()) return;
-  busy_ = true;
+  BeginRound();
   connected_ = status.ok();
   last_received_ = dispatcher_.Now();
   if (!connected_) Fail(status);
   if (hooks_.connected) hooks_.connected(std::move(status));
   if (!over()) ReadSome();
-  Flush();
-  Settle();
+  EndRound();
 }
 
 void Connection::OnReadable() {
   if (over() || !connected_) return;
-  busy_ = true;
+  BeginRound();
   lingering_ ? Discard() : ReadSome();
-  Flush();
-  Settle();
+  EndRound();
 }
 
 void Connection::OnWritable() {
@@ -119,9 +130,8 @@ void Connection::OnWritable() {
 
 void Connection::OnFlush() {
   if (over() || !connected_) return;
-  busy_ = true;
-  Flush();
-  Settle();
+  BeginRound();
+  EndRound();
 }
 
 void Connection::ReadSome() {
@@ -164,25 +174,26 @@ void Connection::Discard() {
 
 void Connection::Flush() {
   if (codec_ == nullptr || lingering_) return;
-  for (int round = 0; !over() && !blocked_; ++round) {
-    flush_soon_.Cancel();
-    const bool more = WriteSome();
+  flush_soon_.Cancel();
+  size_t budget = kWriteBudget;
+  while (!over() && !blocked_) {
+    flush_wanted_ = false;
+    const bool more = WriteSome(budget);
     if (over()) return;
     codec_->Relieve();
-    const bool again = flush_soon_.Cancel() || more;
-    if (!again) break;
-    if (round == kFlushRounds) return flush_soon_.Schedule();
+    if (more) return flush_soon_.Schedule();
+    if (!flush_wanted_) break;
   }
   if (!over() && !blocked_) EndWriting();
 }
 
-// One budget's worth; true if there may be more.
-bool Connection::WriteSome() {
-  for (size_t total = 0;;) {
+// True if the budget did not suffice.
+bool Connection::WriteSome(size_t& budget) {
+  while (true) {
     if (written_ == out_.size()) {
       written_ = 0;
       out_.clear();
-      if (total >= kWriteBudget) return true;
+      if (budget == 0) return true;
       TakeOutput(out_);
       codec_->Fill(out_, kOutputBytes);
       if (out_.empty() || over()) {
@@ -193,7 +204,7 @@ bool Connection::WriteSome() {
     const ByteStream::Result result = stream_->Write(std::string_view(out_).substr(written_));
     Count(options_.bytes_sent, result.bytes);
     written_ += result.bytes;
-    total += result.bytes;
+    budget -= std::min(budget, result.bytes);
     if (!result.status.ok()) {
       OnWriteFailed(result.status);
       return false;

@@ -41,8 +41,8 @@ class Connection {
 
   // REQUIRES: called once, from `connected` or `sniff`; `codec` outlives the connection's events.
   void SetCodec(Codec& codec);
-  // After this round of events, or in the next turn.
-  void FlushSoon() { flush_soon_.Schedule(); }
+  // At the end of this round of events, or in the next turn.
+  void FlushSoon() { flush_coming_ ? void(flush_wanted_ = true) : flush_soon_.Schedule(); }
   // Codec::wants_bytes() has become true.
   void ResumeReading();
   // Ends every stream with `reason` and closes. Not from a codec.
@@ -63,12 +63,14 @@ class Connection {
   void OnConnected(absl::Status status);
   void OnReadable();
   void OnWritable();
+  void BeginRound();
+  void EndRound();
   void OnFlush();
   void ReadSome();
   void Discard();
   void Fail(absl::Status reason);
   void Flush();
-  bool WriteSome();
+  bool WriteSome(size_t& budget);
   void EndWriting();
   void OnWriteFailed(absl::Status status);
   void Settle();
@@ -94,6 +96,8 @@ class Connection {
   absl::Status failure_;
   bool connected_ = false;
   bool busy_ = false;
+  bool flush_coming_ = false;  // This round has not flushed yet.
+  bool flush_wanted_ = false;
   bool blocked_ = false;  // The socket is full.
   bool paused_ = false;   // The codec wants no bytes.
   bool peer_ended_ = false;

@@ -68,11 +68,13 @@ class RequestHandler {
 
   // Body bytes, valid during the call. `ConsumeBody` them, now or later.
   virtual void OnBody(std::string_view bytes) = 0;
-  // The request is complete (in a tunnel: the client has half-closed).
+  // The request is complete; also when its head said that no body follows. A request to upgrade
+  // has no end of its own: this comes when the client half-closes the tunnel.
   virtual void OnEnd(HeaderList trailers) = 0;
   // The queue has room again.
   virtual void OnWritable() = 0;
-  // The client is gone or has reset the stream; the writer takes nothing more.
+  // The client is gone or has reset the stream; the writer takes nothing more. Not called when
+  // the handler itself has reset it.
   virtual void OnReset(absl::Status reason) = 0;
   // Weir is stopping: end long answers cleanly, soon.
   virtual void OnDrain() {}
@@ -91,6 +93,7 @@ class ResponseHandler {
   virtual void OnHead(ResponseHead head) = 0;
   // Valid during the call; ClientStream::ConsumeBody them.
   virtual void OnResponseBody(std::string_view bytes) = 0;
+  // In a tunnel: the server has half-closed; sending may go on.
   virtual void OnResponseEnd(HeaderList trailers) = 0;
   // No complete answer came: why. IsUnavailable(): connection trouble. `sent` is false when the
   // request surely never reached the server, so it may be sent again whatever its method.
@@ -99,7 +102,9 @@ class ResponseHandler {
   virtual void OnRequestWritable() = 0;
 };
 
-// A request under way. Destroying it cancels (RST_STREAM, or closes an HTTP/1 connection).
+// A request under way. Destroying it cancels (RST_STREAM, or closes an HTTP/1 connection); legal
+// in any callback of its handler. A tunnel whose both ends have ended still delivers what is
+// queued.
 class ClientStream : public Cancellable {
  public:
   virtual void SendBody(Bytes bytes) = 0;

@@ -115,7 +115,7 @@ Http1Parser::Event Http1Parser::Finish() {
 
 void Http1Parser::ResetScan() {
   partial_.clear();
-  if (partial_.capacity() > (16 << 10)) partial_.shrink_to_fit();
+  if (partial_.capacity() > (16 << 10)) std::string().swap(partial_);
   line_start_ = scanned_ = section_end_ = 0;
 }
 

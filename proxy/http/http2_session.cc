@@ -136,8 +136,10 @@ void Http2Session::SubmitSettings() {
 }
 
 Http2Session::Stream* Http2Session::Find(int32_t id) {
+  if (last_found_ != nullptr && last_found_->id == id) return last_found_;
   const auto it = streams_.find(id);
-  return it == streams_.end() ? nullptr : it->second.get();
+  if (it == streams_.end()) return nullptr;
+  return last_found_ = it->second.get();
 }
 
 std::vector<int32_t> Http2Session::StreamIds() const {
@@ -148,6 +150,7 @@ std::vector<int32_t> Http2Session::StreamIds() const {
 }
 
 void Http2Session::DestroyStreams() {
+  last_found_ = nullptr;
   const auto streams = std::exchange(streams_, {});
   closed_streams_.clear();
 }
@@ -245,6 +248,7 @@ void Http2Session::CloseStream(int32_t id, uint32_t error) {
   if (block_stream_ == id) block_stream_ = 0;
   auto node = streams_.extract(id);
   if (node.empty()) return;
+  last_found_ = nullptr;
   Stream& stream = *node.mapped();
   closed_streams_.push_back(std::move(node.mapped()));
   OnStreamClosed(stream, error);
@@ -330,6 +334,7 @@ void Http2Session::Relieve() {
 
 void Http2Session::Lost(const absl::Status& reason) {
   state_ = State::kAborted;
+  last_found_ = nullptr;
   for (auto& [id, stream] : std::exchange(streams_, {})) {
     closed_streams_.push_back(std::move(stream));
     OnLost(*closed_streams_.back(), reason);

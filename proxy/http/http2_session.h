@@ -133,6 +133,7 @@ class Http2Session : public virtual Codec {
   absl::flat_hash_map<int32_t, std::unique_ptr<Stream>> streams_;
   std::vector<std::unique_ptr<Stream>> closed_streams_;  // Destroyed at the end of the round.
   std::vector<int32_t> relieved_;                        // To be told that there is room.
+  Stream* last_found_ = nullptr;                         // Frames of one stream come in rows.
   int32_t block_stream_ = 0;                             // Its header block is unfinished.
   uint64_t streams_begun_ = 0;
   uint64_t protocol_errors_ = 0;

@@ -21,6 +21,7 @@ constexpr std::string_view kHopByHop[] = {"Connection",
 }  // namespace
 
 void HeaderList::Add(std::string_view name, std::string_view value) {
+  if (fields_.capacity() == 0) fields_.reserve(16);
   fields_.emplace_back(name, value);
 }
 

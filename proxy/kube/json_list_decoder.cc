@@ -123,7 +123,7 @@ absl::Status JsonListDecoder::ReadValue(std::string_view& chunk, std::vector<Obj
   in_value_ = false;
   if (partial_.empty()) return OnValue(piece, items);
   partial_.append(piece);
-  const absl::Status status = OnValue(partial_, items);
+  absl::Status status = OnValue(partial_, items);
   partial_.clear();
   return status;
 }

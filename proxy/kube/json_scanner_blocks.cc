@@ -103,18 +103,14 @@ WEIR_BLOCKS_INLINE BlockMasks Classify(const Block& block, Carry& carry) {
 // The bit of the bracket that closes the container, or 64.
 WEIR_BLOCKS_INLINE int FindEnd(const BlockMasks& masks, int64_t& depth) {
   const int64_t closing = std::popcount(masks.close);
-  if (closing < depth) {
-    depth += std::popcount(masks.open) - closing;
-    return kBlock;
-  }
-  for (uint64_t rest = masks.open | masks.close; rest != 0; rest &= rest - 1) {
-    const int at = std::countr_zero(rest);
-    if ((masks.open >> at & 1) != 0) {
-      ++depth;
-    } else if (--depth == 0) {
-      return at;
+  if (closing >= depth) {
+    int64_t closed = 0;
+    for (uint64_t rest = masks.close; rest != 0; rest &= rest - 1) {
+      const uint64_t before = (rest ^ (rest - 1)) >> 1;
+      if (depth + std::popcount(masks.open & before) == ++closed) return std::countr_zero(rest);
     }
   }
+  depth += std::popcount(masks.open) - closing;
   return kBlock;
 }
 

@@ -58,8 +58,8 @@ absl::StatusOr<ObjectPtr> ObjectParser::Make(Representation representation, std:
     return Object::Span{.offset = field.offset, .size = field.size};
   };
   const auto object = std::make_shared<Constructible>();
-  object->raw_ = std::move(raw);
-  object->raw_.shrink_to_fit();
+  // A copy of the exact size where there is slack: shrink_to_fit does nothing without exceptions.
+  object->raw_ = raw.capacity() > raw.size() ? std::string(std::string_view(raw)) : std::move(raw);
   object->representation_ = representation;
   object->version_ = *version;
   object->name_ = span(fields.name);

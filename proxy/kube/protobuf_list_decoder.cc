@@ -150,7 +150,7 @@ absl::Status ProtobufListDecoder::ReadBytes(std::string_view& chunk,
   expect_ = Expect::kTag;
   if (partial_.empty()) return OnBytes(piece, items);
   partial_.append(piece);
-  const absl::Status status = OnBytes(partial_, items);
+  absl::Status status = OnBytes(partial_, items);
   partial_.clear();
   return status;
 }

@@ -24,7 +24,7 @@ size_t FrameLength(std::string_view frame) {
 
 void ClearPending(std::string& pending) {
   pending.clear();
-  if (pending.capacity() > kKeptCapacity) pending.shrink_to_fit();
+  if (pending.capacity() > kKeptCapacity) std::string().swap(pending);
 }
 
 absl::Status Append(Representation representation, std::string_view bytes,

@@ -29,8 +29,8 @@ struct CacheConfig {
   size_t window_events = 10000;
   // ...and the bytes that these changes may keep in memory beyond the objects themselves.
   size_t window_bytes = 16 << 20;
-  // Bytes of all objects and changes together. Beyond it new resources are forwarded, not cached,
-  // and the largest idle cache is dropped. Leave some tens of MiB below the container's limit.
+  // Bytes of all objects and changes together. Beyond it new resources are forwarded, not cached.
+  // Leave some tens of MiB below the container's limit.
   size_t byte_budget = 512 << 20;
   // Whether Secrets are cached. They are then in one more process's memory, in plain text.
   bool secrets = false;

@@ -22,6 +22,7 @@ CacherOptions CacherOptionsOf(const Config& config) {
   options.idle_timeout = config.cache.idle_timeout;
   options.window_events = config.cache.window_events;
   options.window_bytes = config.cache.window_bytes;
+  options.byte_budget = config.cache.byte_budget;
   return options;
 }
 

@@ -66,6 +66,19 @@ TEST_F(CacherMapTest, ServesASelectionFromItsNamespace) {
   EXPECT_NE(map_->Get(InNamespace("b")), map_->Get(InNamespace("a")));
 }
 
+class CacherMapBudgetTest : public CacheFixture {
+ protected:
+  CacherMapBudgetTest() : CacheFixture({.byte_budget = 100}) {}
+};
+
+TEST_F(CacherMapBudgetTest, ForwardsNewResourcesWhenTheBytesAreUsedUp) {
+  resource_.Put({.name = "a"});
+  Replica();
+  EXPECT_EQ(map_->Get(ConfigMaps(Representation::kProtobuf)), nullptr);
+  EXPECT_NE(map_->Get(ConfigMaps()), nullptr);
+  EXPECT_EQ(registry_.Sum("weir_cache_refused_total"), 1);
+}
+
 TEST_F(CacherMapTest, ForwardsWhatWouldBeTooManyCaches) {
   for (int i = 0; i < 5; ++i) EXPECT_NE(map_->Get(InNamespace(StrCat("n", i))), nullptr);
   EXPECT_EQ(map_->Get(InNamespace("n5")), nullptr);

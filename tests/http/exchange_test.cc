@@ -11,8 +11,6 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
-using testing::IsEmpty;
-using testing::Pair;
 
 class ExchangeTest : public testing::TestWithParam<std::string>, public ExchangeFixture {
  protected:
@@ -326,80 +324,6 @@ TEST_P(ExchangeTest, AWriterMayBeUsedUntilItsHandlerIsGone) {
   Fetch(Request("GET", "/")).stream.reset();
   Settle();
   EXPECT_TRUE(served(0).reset);
-}
-
-TEST_P(ExchangeTest, HandlersAreToldOfADrainAndTheConnectionClosesAfterTheLast) {
-  ReceivedAnswer& answer = Fetch(Request("GET", "/watch"));
-  served(0).writer->SendHead({200, {}});
-  Settle();
-  sessions_[0]->Drain();
-  Settle();
-  EXPECT_EQ(served(0).drains, 1);
-  EXPECT_EQ(sessions_.size(), 1u);
-  served(0).writer->SendBody(Bytes::Static("bye"));
-  served(0).writer->End();
-  Settle();
-  EXPECT_EQ(answer.body, "bye");
-  EXPECT_TRUE(answer.ended);
-  EXPECT_EQ(sessions_.size(), 0u);
-  setup_ = Echo;
-  EXPECT_TRUE(Fetch(Request("GET", "/")).ended);
-  EXPECT_EQ(dials_.size(), 2u);
-}
-
-TEST_P(ExchangeTest, AnIdleSessionClosesWhenItDrains) {
-  setup_ = Echo;
-  Fetch(Request("GET", "/"));
-  sessions_[0]->Drain();
-  Settle();
-  EXPECT_THAT(sessions_, IsEmpty());
-  EXPECT_EQ(client_stats_.open_connections->value(), 0);
-}
-
-TEST_P(ExchangeTest, TheServerClosesIdleConnections) {
-  setup_ = Echo;
-  client_options_.idle_timeout = absl::Hours(10);
-  Fetch(Request("GET", "/"));
-  dispatcher_.Advance(absl::Minutes(4));
-  EXPECT_EQ(sessions_.size(), 1u);
-  Fetch(Request("GET", "/"));
-  dispatcher_.Advance(absl::Minutes(4));
-  EXPECT_EQ(sessions_.size(), 1u);
-  dispatcher_.Advance(absl::Minutes(2));
-  EXPECT_EQ(sessions_.size(), 0u);
-  EXPECT_EQ(server_stats_.idle_closed->value(), 1u);
-  EXPECT_TRUE(Fetch(Request("GET", "/")).ended);
-}
-
-TEST_P(ExchangeTest, TheClientClosesIdleConnections) {
-  setup_ = Echo;
-  Fetch(Request("GET", "/"));
-  dispatcher_.Advance(absl::Seconds(89));
-  EXPECT_EQ(client_stats_.open_connections->value(), 1);
-  dispatcher_.Advance(absl::Seconds(2));
-  EXPECT_EQ(client_stats_.open_connections->value(), 0);
-  EXPECT_THAT(sessions_, IsEmpty());
-}
-
-TEST_P(ExchangeTest, AQuietStreamIsNotIdle) {
-  ReceivedAnswer& answer = Fetch(Request("GET", "/watch"));
-  dispatcher_.Advance(absl::Hours(1));
-  EXPECT_FALSE(answer.over());
-  served(0).Answer(200, "late");
-  Settle();
-  EXPECT_EQ(answer.body, "late");
-}
-
-TEST_P(ExchangeTest, RetiredConnectionsFinishWhatTheyHave) {
-  ReceivedAnswer& answer = Fetch(Request("GET", "/1"));
-  pool().RetireConnections();
-  setup_ = Echo;
-  EXPECT_TRUE(Fetch(Request("GET", "/2")).ended);
-  EXPECT_EQ(dials_.size(), 2u);
-  served(0).Answer(200, "old");
-  Settle();
-  EXPECT_EQ(answer.body, "old");
-  EXPECT_EQ(client_stats_.open_connections->value(), 1);
 }
 
 }  // namespace

@@ -199,9 +199,7 @@ TEST_F(Http2ServerTest, APeerThatReadsNothingCannotMakeItQueueForEver) {
   EXPECT_THAT(sessions_, IsEmpty());
 }
 
-TEST_F(Http2ServerTest, ClosesOnSettingsFloodsAndRapidResets) {
-  std::string flood;
-  for (int i = 0; i < 100; ++i) flood += h2::Settings(3, 100);
+TEST_F(Http2ServerTest, ClosesOnRapidResets) {
   Connect();
   std::string resets;
   for (uint32_t id = 1; id < 12000; id += 2) resets += h2::Get(id) + h2::Reset(id, 8);

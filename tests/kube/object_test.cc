@@ -223,6 +223,14 @@ TEST(ObjectTest, ACustomResourceIsItsOwnListItem) {
   EXPECT_EQ(object->kind(), "Widget");
 }
 
+TEST(ObjectTest, AnObjectWithAnEscapedKindIsItsOwnListItem) {
+  const std::string raw =
+      StrCat(R"({"kind":"Po\u0064","apiVersion":"v1","metadata":{)", kRequired, "}}");
+  const ObjectPtr object = MustParse(Representation::kJson, raw);
+  EXPECT_FALSE(object->list_item_needs_brace());
+  EXPECT_EQ(object->list_item_tail(), raw);
+}
+
 TEST(ObjectTest, PartialMetadataKeepsItsTypeInLists) {
   const std::string raw =
       StrCat(R"({"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/v1","metadata":{)",

@@ -84,6 +84,7 @@ TEST(ConfigExamplesTest, TheExampleShowsTheDefaults) {
   const Config defaults;
   EXPECT_EQ(shown.listen, defaults.listen);
   EXPECT_EQ(shown.admin, defaults.admin);
+  EXPECT_EQ(shown.client_dir, defaults.client_dir);
   EXPECT_EQ(shown.concurrency, defaults.concurrency);
   EXPECT_EQ(shown.drain_timeout, defaults.drain_timeout);
   EXPECT_EQ(shown.log_level, defaults.log_level);

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Many clients, slow clients, clients that leave.
+#include "tests/integration/integration.h"
+
+namespace weir {
+namespace {
+
+class LoadIntegrationTest : public IntegrationTest {};
+INSTANTIATE_TEST_SUITE_P(Workers, LoadIntegrationTest, testing::Values(1, 3), WorkersName);
+
+TEST_P(LoadIntegrationTest, TwoHundredClientsCostTheApiServerOneWatch) {
+  for (int i = 0; i < 20; ++i) Create(StrCat("o", i));
+  StartWeir();
+  std::vector<std::unique_ptr<TestClient>> clients;
+  std::vector<std::unique_ptr<TestWatch>> lists, watches;
+  for (int i = 0; i < 200; ++i) clients.push_back(NewClient());
+  for (const auto& client : clients) {
+    lists.push_back(client->Watch(kList));
+    watches.push_back(client->Watch(kInformer));
+  }
+  for (const auto& list : lists) {
+    EXPECT_EQ(list->WaitForEnd(), TestWatch::State::kEnded);
+    EXPECT_EQ(list->status(), 200);
+  }
+  for (const auto& watch : watches) EXPECT_EQ(watch->UntilInitialEnd().size(), 21u);
+  Set("o0", "changed");
+  for (const auto& watch : watches) {
+    EXPECT_EQ(watch->UntilVersion(server_.version()).back().name, "o0");
+  }
+  EXPECT_EQ(server_.Count({.verb = "watch", .resource = "configmaps"}), 1u);
+  EXPECT_EQ(server_.Count({.verb = "list", .resource = "configmaps"}), 0u);
+  EXPECT_EQ(weir_->FromCache("watch"), 200);
+  EXPECT_EQ(weir_->FromCache("list"), 200);
+}
+
+TEST_P(LoadIntegrationTest, RestartedClientsCostTheApiServerNothing) {
+  Create("a");
+  StartWeir();
+  ASSERT_EQ(client_->Watch(kInformer)->UntilInitialEnd().size(), 2u);
+  server_.ClearCounts();
+  for (int i = 0; i < 20; ++i) {
+    const auto restarted = NewClient();
+    EXPECT_EQ(restarted->Get(kList).status, 200);
+    EXPECT_EQ(restarted->Watch(kInformer)->UntilInitialEnd().size(), 2u);
+  }
+  EXPECT_EQ(server_.Count({.resource = "configmaps"}), 0u);
+}
+
+// Enough that neither sockets nor windows hold it.
+constexpr int kUpdates = 300;
+constexpr int kObjects = 10;
+constexpr size_t kObjectBytes = 30'000;
+
+TEST_P(LoadIntegrationTest, SlowReaderGetsTheLastStateAndCostsLittle) {
+  const std::string filler(kObjectBytes, 'x');
+  for (int i = 0; i < kObjects; ++i) Create(StrCat("o", i));
+  WeirOptions options;
+  options.cacher.window_events = 50;
+  options.cacher.window_bytes = 200'000;
+  options.cacher.window_min_events = 5;
+  StartWeir(options);
+
+  TestClientOptions slow_options = weir_->client_options();
+  slow_options.stream_window = 100'000;
+  TestClient slow_client(slow_options);
+  const auto slow = slow_client.Watch(kInformer);
+  const auto fast = client_->Watch(kInformer);
+  WatchModel slow_model, fast_model;
+  Follow(*slow, slow_model);
+  Follow(*fast, fast_model);
+  slow->Pause();
+
+  for (int i = 0; i < kUpdates; ++i) Set(StrCat("o", i % kObjects), StrCat(i, filler));
+  Delete("o3");
+  Create("o3", "again");
+  Delete("o4");
+  Follow(*fast, fast_model);
+
+  size_t queued = 0;
+  for (const StreamRow& row : weir_->Streams()) queued += row.queued_bytes;
+  EXPECT_LE(queued, kStreamHighMark + 2 * kObjectBytes);
+  uint64_t window_bytes = 0;
+  for (const CacheRow& row : weir_->Caches()) window_bytes += row.window_bytes;
+  EXPECT_LE(window_bytes, 200'000 + 5 * 2 * kObjectBytes);
+
+  slow->Resume();
+  Follow(*slow, slow_model);
+  EXPECT_LT(slow_model.events(), static_cast<size_t>(kUpdates));
+  EXPECT_EQ(slow->state(), TestWatch::State::kOpen);
+  Set("o1", "last");
+  Follow(*slow, slow_model);
+  Follow(*fast, fast_model);
+}
+
+TEST_P(LoadIntegrationTest, SlowListReaderGetsOneVersionWhole) {
+  const std::string filler(kObjectBytes, 'x');
+  for (int i = 0; i < 100; ++i) Create(StrCat("o", i), filler);
+  StartWeir();
+  ASSERT_EQ(client_->Get(kList).status, 200);
+  const std::string want = client_->Get(kList).body;
+  TestClientOptions slow_options = weir_->client_options();
+  slow_options.stream_window = 100'000;
+  TestClient slow_client(slow_options);
+  const auto slow = slow_client.Watch(kList);
+  slow->Pause();
+  EXPECT_EQ(slow->status(), 200);
+  for (int i = 0; i < 100; ++i) Delete(StrCat("o", i));
+  CatchUp();
+  const auto watch = client_->Watch(kInformer);
+  EXPECT_EQ(watch->UntilInitialEnd().back().version, server_.version());
+  slow->Resume();
+  EXPECT_EQ(slow->WaitForEnd(), TestWatch::State::kEnded);
+  EXPECT_EQ(slow->Body(), want);
+}
+
+TEST_P(LoadIntegrationTest, ClientsMayLeaveAtAnyMoment) {
+  const std::string filler(kObjectBytes, 'x');
+  for (int i = 0; i < 50; ++i) Create(StrCat("o", i), filler);
+  StartWeir();
+  server_.Inject({.match = {.resource = "configmaps"},
+                  .kind = FakeFault::Kind::kDelay,
+                  .delay = absl::Milliseconds(50)});
+  {
+    // While the token is being proved and the cache is filled.
+    const auto early = NewClient();
+    const auto list = early->Watch(kList);
+    const auto watch = early->Watch(kInformer);
+  }
+  {
+    // In the middle of the initial events, and of a list.
+    const auto leaving = NewClient();
+    const auto watch = leaving->Watch(kInformer);
+    EXPECT_TRUE(watch->Next().has_value());
+    const auto list = leaving->Watch(kList);
+    EXPECT_EQ(list->status(), 200);
+  }
+  {
+    // In the middle of events that it does not read.
+    const auto leaving = NewClient();
+    const auto watch = leaving->Watch(kInformer);
+    watch->UntilInitialEnd();
+    watch->Pause();
+    for (int i = 0; i < 50; ++i) Set("o1", StrCat(i, filler));
+  }
+  EXPECT_TRUE(WaitFor([this] { return weir_->Stat("weir_downstream_watch_streams") == 0; }));
+  EXPECT_TRUE(WaitFor([this] { return weir_->Streams().empty(); }));
+  // Nobody else was harmed.
+  const auto watch = client_->Watch(kInformer);
+  WatchModel model;
+  Follow(*watch, model);
+}
+
+TEST_P(LoadIntegrationTest, ForwardedWatchesEndWithTheirClients) {
+  server_.Create("secrets", "default", ConfigMapBody("s"));
+  StartWeir();
+  {
+    const auto watch = client_->Watch("/api/v1/secrets?watch=true&resourceVersion=0");
+    EXPECT_EQ(watch->Next()->name, "s");
+    EXPECT_EQ(server_.OpenWatches({.resource = "secrets"}), 1u);
+  }
+  EXPECT_TRUE(WaitFor([this] { return server_.OpenWatches({.resource = "secrets"}) == 0; }));
+}
+
+TEST_P(LoadIntegrationTest, UnreadCacheIsDroppedAfterAWhile) {
+  Create("a");
+  WeirOptions options;
+  options.cacher.idle_timeout = absl::Milliseconds(50);
+  StartWeir(options);
+  {
+    const auto watch = client_->Watch(kInformer);
+    EXPECT_EQ(watch->UntilInitialEnd().size(), 2u);
+    EXPECT_EQ(server_.OpenWatches({.resource = "configmaps"}), 1u);
+  }
+  EXPECT_TRUE(WaitFor([this] { return server_.OpenWatches({.resource = "configmaps"}) == 0; }));
+  EXPECT_TRUE(WaitFor([this] { return weir_->Caches().empty(); }));
+  // And made again when somebody asks.
+  EXPECT_EQ(client_->Watch(kInformer)->UntilInitialEnd().size(), 2u);
+}
+
+TEST_P(LoadIntegrationTest, ManyResourcesAreCachedAtOnce) {
+  StartWeir();
+  std::vector<std::unique_ptr<TestWatch>> watches;
+  for (const char* plural : {"configmaps", "pods", "nodes", "namespaces"}) {
+    server_.Create(plural, plural[0] == 'n' ? "" : "default", ConfigMapBody("x"));
+    watches.push_back(
+        client_->Watch(StrCat("/api/v1/", plural,
+                              "?watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan"
+                              "&allowWatchBookmarks=true&resourceVersion=0")));
+  }
+  for (const auto& watch : watches) EXPECT_EQ(watch->UntilInitialEnd().size(), 2u);
+  EXPECT_EQ(weir_->Caches().size(), 4u);
+}
+
+}  // namespace
+}  // namespace weir

@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Whatever happens between Weir and the API server: a client's watch stays open and is told what
+// has changed, all of it and once.
+#include "tests/integration/integration.h"
+
+namespace weir {
+namespace {
+
+class UpstreamFaultsIntegrationTest : public IntegrationTest {
+ protected:
+  // A client watches; `fault` happens; things change before, during and after.
+  void Survive(const std::function<void()>& fault, WeirOptions options = {}) {
+    Create("a");
+    Create("b");
+    Create("c");
+    StartWeir(options);
+    const auto watch = client_->Watch(kInformer);
+    WatchModel model;
+    Follow(*watch, model);
+    Set("a", "before");
+    Follow(*watch, model);
+    fault();
+    Set("a", "after");
+    Delete("b");
+    Create("d");
+    Follow(*watch, model);
+    Delete("c");
+    Create("c");
+    Set("d", "later");
+    Follow(*watch, model);
+    EXPECT_EQ(watch->state(), TestWatch::State::kOpen);
+    // And whoever comes now gets the same.
+    const auto late = NewClient()->Watch(kInformer);
+    WatchModel late_model;
+    Follow(*late, late_model);
+  }
+  // Changes of every sort that nobody is told of.
+  void ChangeMuch() {
+    Set("a", "meanwhile");
+    Delete("b");
+    Create("b", "again");
+    Delete("c");
+    Create("c", "again");
+    Create("x");
+    Create("y");
+    Delete("y");
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(Workers, UpstreamFaultsIntegrationTest, testing::Values(1, 3),
+                         WorkersName);
+
+TEST_P(UpstreamFaultsIntegrationTest, ConnectionsBreak) {
+  Survive([this] { server_.CutConnections(); });
+}
+
+TEST_P(UpstreamFaultsIntegrationTest, ConnectionsBreakAgainAndAgain) {
+  Survive([this] {
+    for (int i = 0; i < 5; ++i) {
+      server_.CutConnections();
+      Set("a", StrCat(i));
+      WaitFor([this] { return server_.OpenWatches() > 0; });
+    }
+  });
+}
+
+TEST_P(UpstreamFaultsIntegrationTest, WatchesEndInTheirOwnTime) {
+  Survive([this] { server_.EndWatches(); });
+}
+
+TEST_P(UpstreamFaultsIntegrationTest, WatchesAreReset) {
+  Survive([this] { server_.ResetWatches(); });
+}
+
+TEST_P(UpstreamFaultsIntegrationTest, WatchesExpire) {
+  Survive([this] { server_.ExpireWatches(); });
+}
+
+TEST_P(UpstreamFaultsIntegrationTest, WatchesFailWithAnInternalError) {
+  Survive([this] {
+    server_.FailWatches({.code = 500, .reason = "InternalError", .message = "etcd has gone"});
+  });
+}
+
+TEST_P(UpstreamFaultsIntegrationTest, ServerSaysGoAway) {
+  Survive([this] { server_.GoAway(true); });
+}
+
+TEST_P(UpstreamFaultsIntegrationTest, ServerSaysGoAwayAndKeepsServingTheWatches) {
+  Survive([this] { server_.GoAway(false); });
+}
+
+TEST_P(UpstreamFaultsIntegrationTest, ServerIsDownForAWhile) {
+  Survive([this] {
+    server_.Stop();
+    ChangeMuch();
+    server_.Start();
+  });
+}
+
+TEST_P(UpstreamFaultsIntegrationTest, ServerForgetsItsHistoryWhileItIsDown) {
+  Survive([this] {
+    server_.Stop();
+    ChangeMuch();
+    server_.Compact();
+    server_.Start();
+  });
+}
+
+TEST_P(UpstreamFaultsIntegrationTest, ServerForgetsItsHistoryAgainAndAgain) {
+  Survive([this] {
+    for (int i = 0; i < 4; ++i) {
+      server_.Stop();
+      Create(StrCat("n", i));
+      Delete("a");
+      Create("a");
+      server_.Compact();
+      server_.Start();
+      WaitFor([this] { return server_.OpenWatches() > 0; });
+    }
+  });
+}
+
+TEST_P(UpstreamFaultsIntegrationTest, LineIsNotAnEvent) {
+  Survive([this] { server_.SendRawToWatches("{\"type\":\"ADDED\",\"object\":[}\n"); });
+}
+
+TEST_P(UpstreamFaultsIntegrationTest, EventHasNoMetadata) {
+  Survive([this] {
+    server_.SendRawToWatches(
+        "{\"type\":\"ADDED\",\"object\":{\"kind\":\"ConfigMap\",\"apiVersion\":\"v1\"}}\n");
+  });
+}
+
+TEST_P(UpstreamFaultsIntegrationTest, EventBreaksOffInTheMiddle) {
+  Survive([this] {
+    server_.SendRawToWatches(R"({"type":"DELETED","object":{"kind":"ConfigMap","apiVer)");
+    server_.EndWatches();
+  });
+}
+
+TEST_P(UpstreamFaultsIntegrationTest, EventBreaksOffWithTheConnection) {
+  Survive([this] {
+    server_.SendRawToWatches(R"({"type":"DELETED","object":{"kind":"ConfigMap","apiVer)");
+    server_.CutConnections();
+  });
+}
+
+TEST_P(UpstreamFaultsIntegrationTest, ServerIsOverloaded) {
+  Survive([this] {
+    for (const int code : {429, 500, 503}) {
+      server_.Inject({.match = {.resource = "configmaps"},
+                      .times = 2,
+                      .status = {.code = code, .reason = "Trouble", .message = "not now"}});
+    }
+    server_.CutConnections();
+  });
+}
+
+TEST_P(UpstreamFaultsIntegrationTest, ServerRefusesInPlainText) {
+  Survive([this] {
+    server_.Inject({.match = {.resource = "configmaps"},
+                    .times = 3,
+                    .kind = FakeFault::Kind::kTextStatus,
+                    .status = {.code = 429, .message = "Too many requests, please try again."}});
+    server_.CutConnections();
+  });
+}
+
+TEST_P(UpstreamFaultsIntegrationTest, StreamListIsNotToBeHadAnyMore) {
+  Survive([this] {
+    server_.With([](FakeApiState& state) { state.stream_list = false; });
+    server_.Compact();
+    server_.CutConnections();
+  });
+}
+
+TEST_P(UpstreamFaultsIntegrationTest, RelistAfterAnExpiryBreaksOff) {
+  Survive([this] {
+    server_.With([](FakeApiState& state) { state.stream_list = false; });
+    server_.Stop();
+    ChangeMuch();
+    server_.Compact();
+    server_.Inject({.match = {.verb = "list"}, .kind = FakeFault::Kind::kHalfBody});
+    server_.Start();
+  });
+}
+
+// A replica of the API server that is behind: what was shown is not taken back.
+TEST_P(UpstreamFaultsIntegrationTest, ServerFallsBehindItself) {
+  Survive([this] {
+    const uint64_t before = server_.version();
+    ChangeMuch();
+    server_.SendBookmarks();
+    server_.With([before](FakeApiState& state) { state.lag = before; });
+    server_.CutConnections();
+    WaitFor([this] { return server_.Count({.resource = "configmaps"}) > 3; }, absl::Seconds(1));
+    server_.With([](FakeApiState& state) { state.lag.reset(); });
+  });
+}
+
+TEST_P(UpstreamFaultsIntegrationTest, ServerWithoutItsHistoryFallsBehindItself) {
+  Survive([this] {
+    const uint64_t before = server_.version();
+    ChangeMuch();
+    server_.SendBookmarks();
+    server_.With([before](FakeApiState& state) { state.lag = before; });
+    server_.Compact();
+    server_.CutConnections();
+    WaitFor([this] { return server_.Count({.resource = "configmaps"}) > 3; }, absl::Seconds(1));
+    server_.With([](FakeApiState& state) { state.lag.reset(); });
+  });
+}
+
+TEST_P(UpstreamFaultsIntegrationTest, FaultsAtRandom) {
+  Create("a");
+  StartWeir();
+  const auto watch = client_->Watch(kInformer);
+  WatchModel model;
+  Follow(*watch, model);
+  uint32_t random = 4711;
+  const auto next = [&random](uint32_t n) {
+    random = random * 1664525 + 1013904223;
+    return (random >> 16) % n;
+  };
+  std::set<std::string> names = {"a"};
+  for (int step = 0; step < 300; ++step) {
+    const std::string name = StrCat("o", next(8));
+    if (!names.contains(name)) {
+      Create(name);
+      names.insert(name);
+    } else if (next(3) == 0) {
+      Delete(name);
+      names.erase(name);
+    } else {
+      Set(name, StrCat(step));
+    }
+    switch (next(40)) {
+      case 0:
+        server_.CutConnections();
+        break;
+      case 1:
+        server_.EndWatches();
+        break;
+      case 2:
+        server_.ExpireWatches();
+        break;
+      case 3:
+        server_.Compact();
+        break;
+      case 4:
+        server_.GoAway(next(2) == 0);
+        break;
+      case 5:
+        server_.SendRawToWatches("nonsense\n");
+        break;
+      case 6:
+        server_.SendBookmarks();
+        break;
+      case 7:
+        server_.Inject({.match = {.resource = "configmaps"},
+                        .status = {.code = 503, .reason = "ServiceUnavailable"}});
+        break;
+      default:
+        break;
+    }
+  }
+  server_.ClearFaults();
+  Follow(*watch, model);
+  EXPECT_EQ(watch->state(), TestWatch::State::kOpen);
+}
+
+}  // namespace
+}  // namespace weir

@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/support/fake_lister_watcher.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "proxy/base/status.h"
+#include "proxy/base/strings.h"
+
+namespace weir {
+namespace {
+
+std::string JoinedKey(const ObjectSpec& spec) {
+  return spec.namespace_name.empty() ? spec.name : StrCat(spec.namespace_name, "/", spec.name);
+}
+
+bool InScope(const ObjectSpec& spec, const std::string& namespace_name) {
+  return namespace_name.empty() || spec.namespace_name == namespace_name;
+}
+
+std::optional<absl::Status> TakeNext(std::deque<absl::Status>& statuses) {
+  if (statuses.empty()) return std::nullopt;
+  absl::Status status = std::move(statuses.front());
+  statuses.pop_front();
+  return status;
+}
+
+// Runs `work` later, unless it is destroyed before.
+class LaterCall final : public Cancellable {
+ public:
+  LaterCall(Dispatcher& dispatcher, std::function<void()> work)
+      : work_(std::make_shared<std::function<void()>>(std::move(work))) {
+    dispatcher.Post([weak = std::weak_ptr(work_)] {
+      if (const auto held = weak.lock()) (*held)();
+    });
+  }
+
+ private:
+  const std::shared_ptr<std::function<void()>> work_;
+};
+
+}  // namespace
+
+// One watch. Belongs to its dispatcher's thread, but for Wake() and what mutex_ of the resource
+// guards.
+class FakeResource::Watch final : public std::enable_shared_from_this<Watch> {
+ public:
+  Watch(Dispatcher& dispatcher, FakeResource& resource, const CacheKey& key,
+        const WatchRequest& request, WatchHandler& handler)
+      : dispatcher_(dispatcher),
+        resource_(resource),
+        key_(key),
+        request_(request),
+        handler_(handler) {}
+
+  // REQUIRES: the resource is locked.
+  void Wake() {
+    if (std::exchange(awake_, true)) return;
+    dispatcher_.Post([weak = weak_from_this()] {
+      if (const auto held = weak.lock()) held->Pump();
+    });
+  }
+  // REQUIRES: no other thread has a copy of `status`, whose count ThreadSanitizer cannot see.
+  void Cut(absl::Status status) { cut_ = std::move(status); }
+  void Inject(WatchEvent event) { injected_.push_back(std::move(event)); }
+  void WantBookmark() { bookmark_ = true; }
+  bool open() const { return state_ == State::kOpen; }
+
+ private:
+  enum class State { kNew, kOpen, kEnded };
+  struct Output {
+    bool opened = false;
+    std::vector<WatchEvent> events;
+    std::optional<absl::Status> ended;
+  };
+
+  void Pump() {
+    Output output;
+    {
+      const std::lock_guard lock(resource_.mutex_);
+      awake_ = false;
+      if (!resource_.faults_.answers || state_ == State::kEnded) return;
+      if (state_ == State::kNew) Open(output);
+      if (state_ == State::kOpen) Collect(output);
+    }
+    // Calls out as its last act; the handler may destroy this after any but the last.
+    const auto held = shared_from_this();
+    if (output.opened) handler_.OnWatchOpened();
+    if (!output.events.empty()) handler_.OnWatchEvents(std::move(output.events));
+    if (output.ended.has_value()) handler_.OnWatchClosed(*std::move(output.ended));
+  }
+
+  void End(Output& output, absl::Status status) {
+    state_ = State::kEnded;
+    output.ended = std::move(status);
+  }
+
+  void Open(Output& output) {
+    state_ = State::kOpen;
+    if (auto failure = TakeNext(resource_.faults_.watches)) return End(output, *failure);
+    if (request_.send_initial_events) {
+      if (!resource_.faults_.stream_list) {
+        return End(output, InvalidOptionsError("sendInitialEvents is forbidden"));
+      }
+      if (request_.since > V(resource_.version_)) {
+        return End(output, TooLargeVersionError("Too large resource version"));
+      }
+      output.opened = true;
+      for (const auto& [key, spec] : resource_.objects_) {
+        if (InScope(spec, key_.namespace_name)) {
+          pending_.push_back(Make(WatchEventType::kAdded, spec));
+        }
+      }
+      if (resource_.faults_.ends_initial_events) {
+        pending_.push_back(MakeBookmark(resource_.version_, true));
+      }
+      sent_ = V(resource_.version_);
+      return;
+    }
+    sent_ = request_.since;
+    if (sent_ >= V(resource_.compacted_)) {
+      output.opened = true;
+    } else if (resource_.faults_.expires_silently) {
+      output.opened = true;
+      End(output, absl::OkStatus());
+    } else {
+      output.opened = true;
+      output.events.push_back(MakeErrorEvent(ResourceExpiredError("too old resource version")));
+      End(output, absl::OkStatus());
+    }
+  }
+
+  void Collect(Output& output) {
+    if (cut_.has_value()) return End(output, *std::exchange(cut_, std::nullopt));
+    const auto& history = resource_.history_;
+    auto change = std::partition_point(history.begin(), history.end(), [this](const Change& c) {
+      return V(c.spec.version) <= sent_;
+    });
+    for (; change != history.end(); ++change) {
+      sent_ = V(change->spec.version);
+      if (InScope(change->spec, key_.namespace_name)) {
+        pending_.push_back(Make(change->type, change->spec));
+      }
+    }
+    for (WatchEvent& event : std::exchange(injected_, {})) pending_.push_back(std::move(event));
+    if (std::exchange(bookmark_, false)) pending_.push_back(MakeBookmark(resource_.version_));
+    Faults& faults = resource_.faults_;
+    while (!pending_.empty() && output.events.size() < faults.max_batch) {
+      if (faults.undecodable_after == delivered_) {
+        return End(output, InvalidArgumentError("bytes that make no sense"));
+      }
+      ++delivered_;
+      output.events.push_back(std::move(pending_.front()));
+      pending_.pop_front();
+    }
+    if (!pending_.empty()) Wake();
+  }
+
+  WatchEvent Make(WatchEventType type, const ObjectSpec& spec) const {
+    return MakeEvent(type, MakeObject(spec, key_.representation));
+  }
+
+  Dispatcher& dispatcher_;
+  FakeResource& resource_;
+  const CacheKey key_;
+  const WatchRequest request_;
+  WatchHandler& handler_;
+  bool awake_ = false;
+  State state_ = State::kNew;
+  ResourceVersion sent_;
+  std::deque<WatchEvent> pending_;
+  std::vector<WatchEvent> injected_;
+  bool bookmark_ = false;
+  std::optional<absl::Status> cut_;
+  size_t delivered_ = 0;
+};
+
+uint64_t FakeResource::Put(ObjectSpec spec) {
+  const std::lock_guard lock(mutex_);
+  const auto it = objects_.find(JoinedKey(spec));
+  const bool exists = it != objects_.end();
+  if (spec.uid.empty()) spec.uid = exists ? it->second.uid : StrCat("uid-", next_uid_++);
+  spec.version = ++version_;
+  history_.push_back({exists ? WatchEventType::kModified : WatchEventType::kAdded, spec});
+  objects_[JoinedKey(spec)] = std::move(spec);
+  WakeWatches();
+  return version_;
+}
+
+uint64_t FakeResource::Delete(const std::string& namespace_name, const std::string& name) {
+  const std::lock_guard lock(mutex_);
+  auto node = objects_.extract(JoinedKey({.name = name, .namespace_name = namespace_name}));
+  if (node.empty()) return 0;
+  node.mapped().version = ++version_;
+  history_.push_back({WatchEventType::kDeleted, std::move(node.mapped())});
+  WakeWatches();
+  return version_;
+}
+
+uint64_t FakeResource::Bump() {
+  const std::lock_guard lock(mutex_);
+  return ++version_;
+}
+
+uint64_t FakeResource::version() const { return Read(version_); }
+
+std::map<std::string, std::string> FakeResource::State(Representation representation,
+                                                       const std::string& namespace_name) const {
+  const std::lock_guard lock(mutex_);
+  std::map<std::string, std::string> state;
+  for (const auto& [key, spec] : objects_) {
+    if (!InScope(spec, namespace_name)) continue;
+    state[key] = representation == Representation::kJson ? JsonOf(spec) : ProtobufOf(spec);
+  }
+  return state;
+}
+
+void FakeResource::WakeWatches() {
+  open_.erase(std::remove_if(open_.begin(), open_.end(), [](const auto& w) { return w.expired(); }),
+              open_.end());
+  for (const std::weak_ptr<Watch>& weak : open_) {
+    if (const auto watch = weak.lock()) watch->Wake();
+  }
+}
+
+void FakeResource::SendBookmarks() {
+  const std::lock_guard lock(mutex_);
+  for (const auto& weak : open_) {
+    if (const auto watch = weak.lock()) watch->WantBookmark();
+  }
+  WakeWatches();
+}
+
+void FakeResource::CutWatches(absl::Status status) {
+  const std::lock_guard lock(mutex_);
+  for (const auto& weak : open_) {
+    if (const auto watch = weak.lock()) watch->Cut(absl::Status(status.code(), status.message()));
+  }
+  WakeWatches();
+}
+
+void FakeResource::Inject(const WatchEvent& event) {
+  const std::lock_guard lock(mutex_);
+  for (const auto& weak : open_) {
+    if (const auto watch = weak.lock()) watch->Inject(event);
+  }
+  WakeWatches();
+}
+
+void FakeResource::Compact() {
+  const std::lock_guard lock(mutex_);
+  compacted_ = version_;
+}
+
+size_t FakeResource::open_watches() const {
+  const std::lock_guard lock(mutex_);
+  return static_cast<size_t>(std::count_if(open_.begin(), open_.end(), [](const auto& weak) {
+    const auto watch = weak.lock();
+    return watch != nullptr && watch->open();
+  }));
+}
+
+std::map<std::string, ObjectPtr> FakeResource::StateAt(ResourceVersion version) const {
+  const std::lock_guard lock(mutex_);
+  std::map<std::string, ObjectPtr> state;
+  for (const auto& [key, spec] : ObjectsAt(version)) state[key] = MakeObject(spec);
+  return state;
+}
+
+FakeResource::Objects FakeResource::ObjectsAt(ResourceVersion version) const {
+  Objects objects;
+  for (const Change& change : history_) {
+    if (V(change.spec.version) > version) break;
+    if (change.type == WatchEventType::kDeleted) {
+      objects.erase(JoinedKey(change.spec));
+    } else {
+      objects[JoinedKey(change.spec)] = change.spec;
+    }
+  }
+  return objects;
+}
+
+FakeListerWatcher::FakeListerWatcher(Dispatcher& dispatcher, FakeResource& resource, CacheKey key)
+    : dispatcher_(dispatcher), resource_(resource), key_(std::move(key)) {}
+
+absl::StatusOr<ObjectList> FakeListerWatcher::MakeList(ResourceVersion at_least) {
+  const std::lock_guard lock(resource_.mutex_);
+  FakeResource::Faults& faults = resource_.faults_;
+  if (auto failure = TakeNext(faults.lists)) return *failure;
+  const uint64_t version = faults.list_version.value_or(resource_.version_);
+  // A server that shows an old state on purpose does not mind what is asked for.
+  if (at_least > V(version) && !faults.list_version.has_value()) {
+    return TooLargeVersionError("Too large resource version");
+  }
+  ObjectList list{.version = V(version),
+                  .envelope = {.api_version = "v1", .list_kind = "ConfigMapList"},
+                  .items = {}};
+  for (const auto& [key, spec] : resource_.ObjectsAt(V(version))) {
+    if (!InScope(spec, key_.namespace_name)) continue;
+    list.envelope.custom_resource = spec.custom_resource;
+    list.items.push_back(MakeObject(spec, key_.representation));
+  }
+  return list;
+}
+
+RequestHandle FakeListerWatcher::List(ResourceVersion at_least, ListCallback done) {
+  const std::lock_guard lock(resource_.mutex_);
+  ++resource_.lists_;
+  resource_.last_list_at_least_ = at_least;
+  if (!resource_.faults_.answers) return std::make_unique<Cancellable>();
+  return std::make_unique<LaterCall>(
+      dispatcher_, [this, at_least, done = std::move(done)] { done(MakeList(at_least)); });
+}
+
+RequestHandle FakeListerWatcher::Watch(const WatchRequest& request, WatchHandler& handler) {
+  // The handle holds the watch; its end is the watch's.
+  struct Handle final : Cancellable {
+    std::shared_ptr<FakeResource::Watch> watch;
+  };
+  auto handle = std::make_unique<Handle>();
+  handle->watch =
+      std::make_shared<FakeResource::Watch>(dispatcher_, resource_, key_, request, handler);
+  const std::lock_guard lock(resource_.mutex_);
+  ++(request.send_initial_events ? resource_.stream_lists_ : resource_.watches_);
+  resource_.open_.push_back(handle->watch);
+  handle->watch->Wake();
+  return handle;
+}
+
+RequestHandle FakeListerWatcher::LearnEnvelope(EnvelopeCallback done) {
+  const std::lock_guard lock(resource_.mutex_);
+  ++resource_.envelopes_;
+  return std::make_unique<LaterCall>(dispatcher_, [this, done = std::move(done)] {
+    std::optional<absl::Status> failure;
+    {
+      const std::lock_guard inner(resource_.mutex_);
+      failure = TakeNext(resource_.faults_.envelopes);
+    }
+    if (failure.has_value()) return done(*failure);
+    done(ListEnvelope{.api_version = "v1", .list_kind = "ConfigMapList", .custom_resource = true});
+  });
+}
+
+}  // namespace weir
