@@ -17,8 +17,8 @@
 namespace weir {
 namespace {
 
-const std::filesystem::path kDeploy =
-    std::filesystem::path(__FILE__).parent_path().parent_path().parent_path() / "deploy";
+// Tests run in the root of the repository.
+const std::filesystem::path kDeploy = "deploy";
 
 // Every "weir*.yaml" in deploy/ is a configuration; manifests have other names.
 std::vector<std::string> Examples() {
