@@ -25,6 +25,7 @@ bool Impersonates(const HeaderList& headers) {
 // metrics, component statuses), and plaintext secrets unless they were asked for.
 bool NeverCached(const GroupVersionResource& resource, const DecisionOptions& options) {
   const std::string name = resource.Name();
+  if (options.never_cached.contains(name)) return true;
   if (resource.resource == "secrets" && resource.group.empty()) return !options.cache_secrets;
   if (resource.resource == "events" &&
       (resource.group.empty() || resource.group == "events.k8s.io")) {
@@ -37,7 +38,7 @@ bool NeverCached(const GroupVersionResource& resource, const DecisionOptions& op
   if (resource.group == "metrics.k8s.io" || resource.group.ends_with(".metrics.k8s.io")) {
     return true;
   }
-  return options.never_cached.contains(name);
+  return false;
 }
 
 // What the head alone says; kNone: go on.

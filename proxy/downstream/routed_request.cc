@@ -229,7 +229,9 @@ ResponseWriter& RoutedRequest::ForwardWriter() {
   const RequestInfo& info = decision_.info;
   const bool write = info.verb == "create" || info.verb == "update" || info.verb == "patch" ||
                      info.verb == "delete";
-  if (!write) return writer_;
+  // Other subresources answer with something else, or with whatever a pod says (proxy).
+  const bool object = info.subresource.empty() || info.subresource == "status";
+  if (!write || !object) return writer_;
   observer_ = std::make_unique<WriteObserver>(writer_, context_.written, info.resource);
   return *observer_;
 }

@@ -211,9 +211,19 @@ bool Connection::WriteSome(size_t& budget) {
     }
     if (result.would_block) {
       blocked_ = true;
+      KeepRest();
       return false;
     }
   }
+}
+
+// The socket is full, perhaps for long: what is kept is less than twice what waits for it.
+void Connection::KeepRest() {
+  if (2 * (out_.size() - written_) > out_.capacity()) return;
+  std::string rest = out_.substr(written_);
+  written_ = 0;
+  ReturnOutput(out_);
+  out_ = std::move(rest);
 }
 
 // The peer may have answered before it closed: that answer is worth more than the reason.

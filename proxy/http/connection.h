@@ -71,6 +71,7 @@ class Connection {
   void Fail(absl::Status reason);
   void Flush();
   bool WriteSome(size_t& budget);
+  void KeepRest();
   void EndWriting();
   void OnWriteFailed(absl::Status status);
   void Settle();

@@ -215,7 +215,9 @@ absl::Status ParseRequestHead(std::string_view text, size_t max_bytes, Http1Requ
       !out.http10 && has_body && EqualsIgnoreCase(headers.Get("Expect"), "100-continue");
   // A tunnel begins where the head ends, so there is no room for a body of the request.
   if (!out.http10 && !has_body && headers.HasToken("Connection", "upgrade")) {
-    out.head.upgrade = headers.Get("Upgrade");
+    const std::string_view upgrade = headers.Get("Upgrade");
+    // An offer, not a demand: HTTP/2 is to be had by ALPN or its preface.
+    if (!EqualsIgnoreCase(upgrade, "h2c")) out.head.upgrade = upgrade;
   }
   out.head.end_of_stream = !has_body && out.head.upgrade.empty();
   return absl::OkStatus();

@@ -75,7 +75,7 @@ Http2Client::Request* Http2Client::Of(const ClientExchange& exchange) {
 
 // The exchange leaves the stream, which goes on alone until nghttp2 has closed it.
 ClientExchange* Http2Client::Detach(Request& request) {
-  request.out = &request.own_out;
+  request.out = nullptr;
   return std::exchange(request.exchange, nullptr);
 }
 

@@ -10,7 +10,7 @@ namespace weir {
 // One request on an HTTP/2 connection and its answer.
 class Http2Server::Exchange final : public Http2Session::Stream, public ResponseWriter {
  public:
-  explicit Exchange(Http2Server& server) : server_(server) {}
+  explicit Exchange(Http2Server& server) : server_(server) { out = &body_; }
 
   void SendInformational(const ResponseHead& head) override;
   void SendHead(const ResponseHead& head) override;
@@ -35,6 +35,7 @@ class Http2Server::Exchange final : public Http2Session::Stream, public Response
   std::vector<Field> EncodeHead(const ResponseHead& head);
 
   Http2Server& server_;
+  OutgoingBody body_;
   std::string status_;  // Viewed while a head is being submitted.
   int64_t owed_ = -1;   // Bytes that the head has announced and that have not been given.
   bool head_sent_ = false;

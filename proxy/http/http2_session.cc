@@ -257,7 +257,7 @@ void Http2Session::CloseStream(int32_t id, uint32_t error) {
 
 void Http2Session::ResetStream(Stream& stream, uint32_t error) {
   if (std::exchange(stream.reset, true)) return;
-  stream.out->Clear();
+  if (stream.out != nullptr) stream.out->Clear();
   nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, stream.id, error);
   connection_.FlushSoon();
 }
@@ -281,12 +281,12 @@ nghttp2_data_provider Http2Session::BodyProvider(Stream& stream) {
 
 // nghttp2 asks how much of the body goes into the next frame.
 ssize_t Http2Session::OfferBody(Stream& stream, size_t length, uint32_t& flags) {
-  const OutgoingBody& body = *stream.out;
-  const size_t count = std::min(length, body.size());
-  if (stream.reset || (count == 0 && !body.ended())) {
+  if (stream.reset || stream.out == nullptr || (stream.out->empty() && !stream.out->ended())) {
     stream.deferred = true;
     return NGHTTP2_ERR_DEFERRED;
   }
+  const OutgoingBody& body = *stream.out;
+  const size_t count = std::min(length, body.size());
   flags |= NGHTTP2_DATA_FLAG_NO_COPY;
   if (body.ended() && count == body.size()) {
     flags |= NGHTTP2_DATA_FLAG_EOF;
@@ -302,7 +302,9 @@ ssize_t Http2Session::OfferBody(Stream& stream, size_t length, uint32_t& flags) 
 
 // The frame that was just offered.
 int Http2Session::TakeBody(Stream& stream, const uint8_t* frame_head, size_t length) {
-  if (stream.out->size() < length) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+  if (stream.out == nullptr || stream.out->size() < length) {
+    return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+  }
   out_->append(View(frame_head, kFrameHeadBytes));
   const bool full = !stream.out->writable();
   stream.out->MoveTo(*out_, length);
@@ -328,7 +330,8 @@ void Http2Session::Fill(std::string& out, size_t limit) {
 void Http2Session::Relieve() {
   for (const int32_t id : std::exchange(relieved_, {})) {
     Stream* stream = Find(id);
-    if (stream != nullptr && !stream->reset && stream->out->TakeRelief()) OnRelief(*stream);
+    if (stream == nullptr || stream->reset || stream->out == nullptr) continue;
+    if (stream->out->TakeRelief()) OnRelief(*stream);
   }
 }
 

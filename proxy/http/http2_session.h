@@ -40,12 +40,11 @@ class Http2Session : public virtual Codec {
   struct Stream {
     virtual ~Stream() = default;
     int32_t id = 0;
-    OutgoingBody own_out;
-    OutgoingBody* out = &own_out;  // What is to be sent; a client's is the request's.
-    bool deferred = false;         // nghttp2 asked for `out` when it was empty.
-    bool reset = false;            // RST_STREAM has been submitted here.
-    bool local_ended = false;      // END_STREAM sent.
-    bool remote_ended = false;     // END_STREAM received.
+    OutgoingBody* out = nullptr;  // What is to be sent; null once nothing is.
+    bool deferred = false;        // nghttp2 asked for `out` when it was empty.
+    bool reset = false;           // RST_STREAM has been submitted here.
+    bool local_ended = false;     // END_STREAM sent.
+    bool remote_ended = false;    // END_STREAM received.
     // The block being received.
     HeaderList headers;
     size_t header_bytes = 0;

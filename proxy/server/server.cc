@@ -151,12 +151,13 @@ absl::Status Server::MakeWorkers(UpstreamTarget target) {
                     .session = SessionOptionsOf(config_),
                     .written = std::make_shared<VersionFloors>(),
                     .handshake_timeout = config_.downstream.handshake_timeout};
-  if (target.tls) {
-    WEIR_ASSIGN_OR_RETURN(setup.own_tls, ClientTls(target, true));
-    WEIR_ASSIGN_OR_RETURN(setup.callers_tls, ClientTls(target, false));
-  }
   std::vector<CacherMap*> maps;
   for (int i = 0; i < config_.concurrency; ++i) {
+    // Each worker has its own: connections of one context share its certificate store.
+    if (target.tls) {
+      WEIR_ASSIGN_OR_RETURN(setup.own_tls, ClientTls(target, true));
+      WEIR_ASSIGN_OR_RETURN(setup.callers_tls, ClientTls(target, false));
+    }
     workers_.push_back(std::make_unique<Worker>(i, setup, new_filters_));
     maps.push_back(&workers_.back()->caches());
   }

@@ -113,6 +113,12 @@ class BareServer {
     Add(signals_, EPOLLIN);
   }
 
+  ~BareServer() {
+    connections_.clear();
+    SSL_CTX_free(tls_);
+    for (const int fd : {listener_, signals_, epoll_}) close(fd);
+  }
+
   void Run() {
     auto tick = BareConnection::Clock::now();
     while (!stopped_) {

@@ -132,11 +132,12 @@ class ReaderModel {
       }
       if (!there) return;
       ASSERT_EQ(known->second->uid(), object.uid()) << "the deletion of another";
-      // It may only have left this view; that it returns as itself is allowed.
+      if (view_.everything()) dead_.insert(std::string(object.uid()));
       objects_.erase(known);
       return;
     }
     ASSERT_TRUE(view_.Includes(object));
+    ASSERT_FALSE(dead_.contains(std::string(object.uid()))) << key << " returns from the dead";
     if (fresh_) {
       ASSERT_EQ(there, item.type == WatchEventType::kModified) << key;
     }
@@ -158,6 +159,7 @@ class ReaderModel {
   std::optional<WatchCursor> cursor_;
   std::map<std::string, ObjectPtr> objects_;
   std::map<std::string, ResourceVersion> newest_;  // By uid.
+  std::set<std::string> dead_;                     // Uids; only of a reader of everything.
   ResourceVersion last_;
   bool initial_ = false;
   bool fresh_ = true;  // Never broke off in the middle.

@@ -196,6 +196,18 @@ TEST_P(WatchContractTest, SubresourcesGoThrough) {
   ExpectSameAnswer("GET", "/api/v1/namespaces/default/pods/p/nonsense", {});
 }
 
+TEST_P(WatchContractTest, WhatAPodSaysGoesThroughAsItSaysIt) {
+  server_.Create("pods", "default", ConfigMapBody("p"));
+  Create("default", "a");
+  const auto answer =
+      client_->Open(client_->HeadOf("POST", "/api/v1/namespaces/default/pods/p/proxy/x", {}), "{}");
+  EXPECT_THAT(answer->Next()->frame, HasSubstr("99999999"));
+  // And it is not taken for an object of the API server.
+  const std::string pods = "/api/v1/pods?resourceVersion=0";
+  EXPECT_EQ(client_->Get(pods, Accept(Representation::kJson)).status, 200);
+  ExpectFromCache("list");
+}
+
 TEST_P(WatchContractTest, ResourcesThatAreNeverCachedGoThrough) {
   server_.Create("secrets", "default", ConfigMapBody("s"));
   server_.Create("leases", "default", ConfigMapBody("l"));

@@ -108,6 +108,15 @@ TEST(Http1ParserTest, UnderstandsUpgrades) {
   EXPECT_FALSE(parser.request().head.end_of_stream);
 }
 
+TEST(Http1ParserTest, IgnoresOffersOfHttp2) {
+  Http1Parser parser(Kind::kRequests, kLimit);
+  std::string_view input =
+      "GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n\r\n";
+  EXPECT_EQ(parser.Next(input), Event::kHead);
+  EXPECT_EQ(parser.request().head.upgrade, "");
+  EXPECT_TRUE(parser.request().head.end_of_stream);
+}
+
 TEST(Http1ParserTest, TakesAbsoluteTargetsApart) {
   Http1Parser parser(Kind::kRequests, kLimit);
   std::string_view input = "GET https://api:443/v1?x HTTP/1.1\r\nHost: other\r\n\r\n";

@@ -45,7 +45,7 @@ TEST_P(LifecycleIntegrationTest, DrainWithoutConnectionsIsOverAtOnce) {
 }
 
 TEST_P(LifecycleIntegrationTest, StopWithEverythingUnderWayIsClean) {
-  const std::string filler(30'000, 'x');
+  const std::string filler(10'000, 'x');
   for (int i = 0; i < 50; ++i) Create(StrCat("o", i), filler);
   StartWeir();
   const auto watch = client_->Watch(kInformer);

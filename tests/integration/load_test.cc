@@ -48,16 +48,16 @@ TEST_P(LoadIntegrationTest, RestartedClientsCostTheApiServerNothing) {
 }
 
 // Enough that neither sockets nor windows hold it.
-constexpr int kUpdates = 300;
+constexpr int kUpdates = 150;
 constexpr int kObjects = 10;
-constexpr size_t kObjectBytes = 30'000;
+constexpr size_t kObjectBytes = 10'000;
 
 TEST_P(LoadIntegrationTest, SlowReaderGetsTheLastStateAndCostsLittle) {
   const std::string filler(kObjectBytes, 'x');
   for (int i = 0; i < kObjects; ++i) Create(StrCat("o", i));
   WeirOptions options;
-  options.cacher.window_events = 50;
-  options.cacher.window_bytes = 200'000;
+  options.cacher.window_events = 20;
+  options.cacher.window_bytes = 100'000;
   options.cacher.window_min_events = 5;
   StartWeir(options);
 
@@ -82,7 +82,7 @@ TEST_P(LoadIntegrationTest, SlowReaderGetsTheLastStateAndCostsLittle) {
   EXPECT_LE(queued, kStreamHighMark + 2 * kObjectBytes);
   uint64_t window_bytes = 0;
   for (const CacheRow& row : weir_->Caches()) window_bytes += row.window_bytes;
-  EXPECT_LE(window_bytes, 200'000 + 5 * 2 * kObjectBytes);
+  EXPECT_LE(window_bytes, 100'000 + 5 * 2 * kObjectBytes);
 
   slow->Resume();
   Follow(*slow, slow_model);
@@ -95,7 +95,7 @@ TEST_P(LoadIntegrationTest, SlowReaderGetsTheLastStateAndCostsLittle) {
 
 TEST_P(LoadIntegrationTest, SlowListReaderGetsOneVersionWhole) {
   const std::string filler(kObjectBytes, 'x');
-  for (int i = 0; i < 100; ++i) Create(StrCat("o", i), filler);
+  for (int i = 0; i < 60; ++i) Create(StrCat("o", i), filler);
   StartWeir();
   ASSERT_EQ(client_->Get(kList).status, 200);
   const std::string want = client_->Get(kList).body;
@@ -105,7 +105,7 @@ TEST_P(LoadIntegrationTest, SlowListReaderGetsOneVersionWhole) {
   const auto slow = slow_client.Watch(kList);
   slow->Pause();
   EXPECT_EQ(slow->status(), 200);
-  for (int i = 0; i < 100; ++i) Delete(StrCat("o", i));
+  for (int i = 0; i < 60; ++i) Delete(StrCat("o", i));
   CatchUp();
   const auto watch = client_->Watch(kInformer);
   EXPECT_EQ(watch->UntilInitialEnd().back().version, server_.version());

@@ -239,6 +239,15 @@ void FakeApiRequest::AnswerDelete(const FakeKind& kind, FakeFormat format) {
 
 void FakeApiRequest::AnswerSubresource() {
   if (info_.subresource == "log") return Send(200, "text/plain", "line one\nline two\n");
+  if (info_.subresource == "proxy") {
+    // A pod that answers at once, goes on for ever and says odd things.
+    ResponseHead head;
+    head.headers.Add("Content-Type", kJson);
+    writer_.SendHead(head);
+    return writer_.SendBody(Bytes::Static(
+        R"({"kind":"X","apiVersion":"v1","metadata":{"name":"x","uid":"u","resourceVersion":)"
+        "\"99999999\"}}\n"));
+  }
   Send(404, kText, "404 page not found\n");
 }
 

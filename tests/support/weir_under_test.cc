@@ -9,6 +9,7 @@
 #include "proxy/base/log.h"
 #include "proxy/net/certificate_authority.h"
 #include "proxy/net/listener.h"
+#include "proxy/server/rendezvous.h"
 #include "tests/support/test_loop.h"
 
 namespace weir {
@@ -41,6 +42,8 @@ class WeirUnderTest::Core {
  public:
   Core(FakeApiServer& upstream, const WeirOptions& options)
       : options_(options),
+        loops_stopped_(options.workers + 1),
+        caches_stopped_(options.workers),
         authority_(CertificateAuthority::Create().value()),
         weir_token_(options.token.empty() ? "weir-made-token" : ""),
         loop_("weir-main") {
@@ -53,8 +56,14 @@ class WeirUnderTest::Core {
           [this](Socket socket) { Accept(std::move(socket)); }, [](const absl::Status&) {});
       port_ = listener_->local_address().port();
     });
-    for (const auto& worker : workers_) {
-      threads_.emplace_back([w = worker.get()] { w->Run(); });
+    for (std::unique_ptr<Worker>& worker : workers_) {
+      threads_.emplace_back([this, &worker] {
+        worker->Run();
+        loops_stopped_.ArriveAndWait();
+        worker->caches().Stop();
+        caches_stopped_.ArriveAndWait();
+        worker.reset();
+      });
     }
   }
 
@@ -65,9 +74,9 @@ class WeirUnderTest::Core {
     loop_.Run([this] { listener_.reset(); });
     loop_.Stop();
     for (const auto& worker : workers_) worker->dispatcher().Exit();
+    loops_stopped_.ArriveAndWait();
     for (std::thread& thread : threads_) thread.join();
     threads_.clear();
-    for (const auto& worker : workers_) worker->caches().Stop();
     workers_.clear();
   }
 
@@ -93,6 +102,7 @@ class WeirUnderTest::Core {
   }
 
   const WeirOptions options_;
+  Rendezvous loops_stopped_, caches_stopped_;
   StatsRegistry registry_;
   Resolver resolver_;
   const CertificateAuthority authority_;
@@ -103,14 +113,14 @@ class WeirUnderTest::Core {
   void MakeWorkers(const UpstreamTarget& target) {
     const CertificateAndKey certificate =
         authority_.IssueServer({"127.0.0.1", "localhost"}).value();
-    const WorkerSetup setup{
+    WorkerSetup setup{
         .registry = registry_,
         .resolver = resolver_,
         .target = target,
         .upstream = options_.upstream,
         .token = TokenSource::Fixed(options_.token),
-        .own_tls = ClientTls(target),
-        .callers_tls = ClientTls(target),
+        .own_tls = nullptr,
+        .callers_tls = nullptr,
         .server_tls = TlsContext::NewServer({.certificate_pem = certificate.certificate_pem,
                                              .private_key_pem = certificate.private_key_pem})
                           .value(),
@@ -122,6 +132,9 @@ class WeirUnderTest::Core {
         .written = std::make_shared<VersionFloors>()};
     std::vector<CacherMap*> maps;
     for (int i = 0; i < options_.workers; ++i) {
+      // Not shared, as in the server.
+      setup.own_tls = ClientTls(target);
+      setup.callers_tls = ClientTls(target);
       workers_.push_back(std::make_unique<Worker>(
           i, setup, [this](const GroupVersionResource&, FilterChainStats& stats) {
             return MakeFilters(options_.filters, stats);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Child processes: pinned to a processor, stopped at the end, and what the kernel says of them."""
 
+import contextlib
 import os
 import pathlib
 import shutil
@@ -29,6 +30,31 @@ def cores():
     """The processor of what is measured, and the one of everything else."""
     allowed = sorted(os.sched_getaffinity(0))
     return allowed[0], allowed[-1]
+
+
+NICE = -15
+FIRST = "first"  # Gets more than its share of the processor.
+AT_ONCE = "at once"  # Runs before all else; only for what uses little of the processor.
+priority = None
+
+
+def prefer_self(how):
+    """Before other programs of this machine, which are noise; and so what is started. If the user
+    may: else nothing happens."""
+    global priority
+    priority = how
+    prefer(os.getpid())
+
+
+def prefer(pid):
+    with contextlib.suppress(PermissionError):
+        if priority == AT_ONCE:
+            os.sched_setscheduler(pid, os.SCHED_FIFO, os.sched_param(1))
+        elif priority == FIRST:
+            os.setpriority(os.PRIO_PROCESS, pid, NICE)
+            # Linux weighs sessions against each other first, then what is in them.
+            with contextlib.suppress(FileNotFoundError):
+                pathlib.Path(f"/proc/{pid}/autogroup").write_text(str(NICE))
 
 
 def free_port():
@@ -65,6 +91,7 @@ class Process:
                 [str(word) for word in command], stdin=subprocess.DEVNULL, stdout=output,
                 stderr=subprocess.STDOUT, start_new_session=True,
                 preexec_fn=lambda: os.sched_setaffinity(0, {core}))
+        prefer(self.pid)
 
     def __enter__(self):
         return self

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 
-from harness.process import Failed, Missing
+from harness.process import FIRST, Failed, Missing, prefer_self
 
 SKIPPED = 77
 QUIET_LOAD = 0.5
@@ -37,22 +37,24 @@ class Row:
             return self.figure / self.bar
         return self.bar / self.figure if self.figure > 0 else float("inf")
 
-    def cells(self):
+    def cells(self, smoke):
         sign = "<=" if self.at_most else ">="
         excess = self.excess()
         verdict = "met" if excess <= 1 else f"MISSED by {(excess - 1) * 100:.0f}%"
-        return [self.what, f"{self.figure:.3g}{self.unit}", f"{sign} {self.bar:g}{self.unit}",
-                verdict, self.note]
+        figure = f"{self.figure:.0f}" if abs(self.figure) >= 1000 else f"{self.figure:.3g}"
+        return [self.what, figure + self.unit, f"{sign} {self.bar:g}{self.unit}",
+                "not judged" if smoke else verdict, self.note]
 
 
-def print_table(rows, header=("figure", "measured", "bar", "", "")):
-    cells = [list(header)] + [row.cells() for row in rows]
-    widths = [max(len(line[i]) for line in cells) for i in range(len(header))]
+def print_table(rows, smoke):
+    """In a smoke run the figures mean nothing."""
+    cells = [["figure", "measured", "bar", "", ""]] + [row.cells(smoke) for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells)]
     for line in cells:
         print("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip())
 
 
-def arguments(description, *, peers=False):
+def arguments(description, *, peers=False, priority=FIRST):
     parser = argparse.ArgumentParser(description=description,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--smoke", action="store_true",
@@ -73,14 +75,8 @@ def arguments(description, *, peers=False):
     if options.smoke:
         options.rounds = 1
     else:
-        prefer_self()
+        prefer_self(priority)
     return options
-
-
-def prefer_self():
-    """Before other programs of this machine, if the user may: they are noise."""
-    with contextlib.suppress(PermissionError):
-        os.setpriority(os.PRIO_PROCESS, 0, -15)
 
 
 def wait_quiet(seconds):
@@ -123,7 +119,7 @@ def run_program(name, options, measure):
     except (Failed, subprocess.TimeoutExpired) as failure:
         print(f"FAILED {name}: {failure}", file=sys.stderr)
         sys.exit(1)
-    print_table(rows)
+    print_table(rows, options.smoke)
     if options.rows:
         with open(options.rows, "a") as file:
             file.writelines(json.dumps(dataclasses.asdict(row)) + "\n" for row in rows)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The programs that are measured: Weir, the proxies it is compared with, and what is behind them."""
+"""The programs that are measured: Weir, its peers among the proxies, and what is behind them."""
 
 import base64
 import http.client
@@ -73,9 +73,9 @@ class BareServer(Process):
     def __init__(self, binary, certificate, core, objects=0, object_bytes=4096):
         super().__init__("bare_server", [
             binary, "--cert", certificate.cert, "--key", certificate.key, "--objects", objects,
-            "--object-bytes", object_bytes], certificate.directory / f"bare-{free_port()}.log", core)
-        line = self.wait_for("its address", lambda: re.search(r"listening on .*:(\d+)\n", self.output()))
-        self.port = int(line.group(1))
+            "--object-bytes", object_bytes], certificate.directory / f"bare-{objects}.log", core)
+        self.wait_for("its address", lambda: "listening on" in self.output())
+        self.port = int(re.search(r"listening on .*:(\d+)\n", self.output()).group(1))
         self.address = f"127.0.0.1:{self.port}"
 
     def counters(self):
@@ -114,13 +114,6 @@ class Weir(Process):
         finally:
             connection.close()
 
-    def metric(self, name, **labels):
-        """The sum of a metric's series that have these labels."""
-        total = 0.0
-        for series, value in re.findall(rf"^{name}(\{{.*\}})? (\S+)$", self.admin("/metrics")[1], re.M):
-            if all(f'{label}="{wanted}"' in series for label, wanted in labels.items()):
-                total += float(value)
-        return total
 
 
 def write_kubeconfig(path, certificate, address):

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/admin/admin_handler.h"
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "tests/support/fake_response_writer.h"
+#include "tests/support/manual_dispatcher.h"
+
+namespace weir {
+namespace {
+
+using testing::HasSubstr;
+
+struct Handle final : Cancellable {
+  explicit Handle(bool& cancelled) : cancelled(cancelled) {}
+  ~Handle() override { cancelled = true; }
+  bool& cancelled;
+};
+
+class AdminHandlerTest : public testing::Test {
+ protected:
+  FakeResponseWriter& Ask(std::string_view target, std::string_view method = "GET",
+                          std::string_view host = "127.0.0.1:15090") {
+    handler_.reset();
+    writer_ = std::make_unique<FakeResponseWriter>(dispatcher_);
+    RequestHead head;
+    head.method = method;
+    head.target = target;
+    head.authority = host;
+    head.end_of_stream = true;
+    handler_ = NewAdminHandler(sources_, std::move(head), *writer_);
+    handler_->OnEnd({});
+    return *writer_;
+  }
+
+  ManualDispatcher dispatcher_;
+  StatsRegistry registry_;
+  bool ready_ = true;
+  bool cancelled_ = false;
+  std::function<void(std::vector<StreamRow>)> streams_done_;
+  AdminSources sources_{
+      .registry = registry_,
+      .streams =
+          [this](std::function<void(std::vector<StreamRow>)> done) {
+            streams_done_ = std::move(done);
+            return std::make_unique<Handle>(cancelled_);
+          },
+      .caches = [](std::function<void(std::vector<CacheRow>)>) -> RequestHandle { return nullptr; },
+      .readiness =
+          [this] {
+            return std::vector<std::pair<std::string, bool>>{{"listening", true},
+                                                             {"api-server-reached", ready_}};
+          },
+      .config_yaml = [] { return std::string("listen: 127.0.0.1:6443\n"); }};
+  std::unique_ptr<FakeResponseWriter> writer_;
+  RequestHandlerPtr handler_;
+};
+
+TEST_F(AdminHandlerTest, LivezSaysOk) {
+  EXPECT_EQ(Ask("/livez").status(), 200);
+  EXPECT_EQ(writer_->body(), "ok\n");
+  EXPECT_TRUE(writer_->ended());
+}
+
+TEST_F(AdminHandlerTest, ReadyzNamesWhatIsMissing) {
+  EXPECT_EQ(Ask("/readyz").status(), 200);
+  EXPECT_THAT(writer_->body(), HasSubstr("[+]api-server-reached ok"));
+  ready_ = false;
+  EXPECT_EQ(Ask("/readyz?verbose").status(), 503);
+  EXPECT_THAT(writer_->body(), HasSubstr("[-]api-server-reached not yet"));
+}
+
+TEST_F(AdminHandlerTest, MetricsAreForPrometheus) {
+  const CounterHandle counter = registry_.AddCounter("weir_test_things_total", "Things.");
+  counter->Add(3);
+  EXPECT_EQ(Ask("/metrics").status(), 200);
+  EXPECT_THAT(writer_->body(), HasSubstr("weir_test_things_total 3"));
+  EXPECT_THAT(std::string(writer_->Header("Content-Type")), HasSubstr("version=0.0.4"));
+}
+
+TEST_F(AdminHandlerTest, ConfigIsYaml) {
+  EXPECT_EQ(Ask("/config").body(), "listen: 127.0.0.1:6443\n");
+}
+
+TEST_F(AdminHandlerTest, StreamsComeWhenEveryWorkerHasAnswered) {
+  EXPECT_EQ(Ask("/streams").status(), 0);
+  StreamRow row;
+  row.client = "10.0.0.1:5";
+  streams_done_({row});
+  EXPECT_EQ(writer_->status(), 200);
+  EXPECT_EQ(writer_->Header("Content-Type"), "application/json");
+  EXPECT_THAT(writer_->body(), HasSubstr("10.0.0.1:5"));
+}
+
+TEST_F(AdminHandlerTest, ClientThatLeavesCancelsTheGathering) {
+  Ask("/streams");
+  EXPECT_FALSE(cancelled_);
+  handler_->OnReset(absl::OkStatus());
+  EXPECT_TRUE(cancelled_);
+}
+
+TEST_F(AdminHandlerTest, UnknownPageNamesThoseThereAre) {
+  EXPECT_EQ(Ask("/nowhere").status(), 404);
+  EXPECT_THAT(writer_->body(), HasSubstr("/metrics"));
+}
+
+TEST_F(AdminHandlerTest, OnlyReadsAreAllowed) {
+  for (const char* method : {"POST", "PUT", "DELETE", "OPTIONS"}) {
+    EXPECT_EQ(Ask("/livez", method).status(), 405) << method;
+  }
+}
+
+TEST_F(AdminHandlerTest, HeadHasNoBody) {
+  EXPECT_EQ(Ask("/livez", "HEAD").status(), 200);
+  EXPECT_EQ(writer_->body(), "");
+  EXPECT_EQ(writer_->Header("Content-Length"), "3");
+}
+
+TEST_F(AdminHandlerTest, HostsThatAWebPageCouldNameAreRefused) {
+  for (const char* host : {"evil.example:15090", "localhost.evil.example", "", "[::1", "weir"}) {
+    EXPECT_EQ(Ask("/livez", "GET", host).status(), 403) << host;
+  }
+  for (const char* host : {"127.0.0.1:15090", "10.1.2.3", "localhost:80", "[::1]:15090"}) {
+    EXPECT_EQ(Ask("/livez", "GET", host).status(), 200) << host;
+  }
+}
+
+}  // namespace
+}  // namespace weir

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/server/server.h"
+
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <thread>
+
+#include <unistd.h>
+
+#include "proxy/base/log.h"
+#include "proxy/base/status.h"
+#include "proxy/base/strings.h"
+#include "tests/support/fake_api_server.h"
+#include "tests/support/test_client.h"
+
+namespace weir {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr std::string_view kInformer =
+    "/api/v1/configmaps?watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan"
+    "&allowWatchBookmarks=true&resourceVersion=0";
+
+std::unique_ptr<FilterChain> NoFilters(const GroupVersionResource&, FilterChainStats& stats) {
+  return std::make_unique<FilterChain>(std::vector<EventFilterPtr>(), stats);
+}
+
+// The server as `weir run` runs it, stopped by the signal that a kubelet sends.
+class ServerTest : public testing::Test {
+ protected:
+  ServerTest() {
+    SetLogLevel(std::getenv("WEIR_TEST_LOG") != nullptr ? LogLevel::kDebug : LogLevel::kOff);
+    std::string pattern = testing::TempDir() + "weir-server-XXXXXX";
+    root_ = mkdtemp(pattern.data());
+    config_.listen = "127.0.0.1:0";
+    config_.admin = "127.0.0.1:0";
+    config_.client_dir = root_ + "/clients";
+    config_.concurrency = 2;
+  }
+  ~ServerTest() override {
+    if (thread_.joinable()) StopAndWait();
+    std::filesystem::remove_all(root_);
+    SetLogLevel(LogLevel::kInfo);
+  }
+
+  UpstreamTarget Target() {
+    UpstreamTarget target;
+    target.host = api_.host();
+    target.port = api_.port();
+    target.ca_pem = api_.ca_pem();
+    target.token = "owner-token";
+    return target;
+  }
+  void Start(UpstreamTarget target) {
+    auto server = Server::Create(config_, std::move(target), "team-a", NoFilters);
+    ASSERT_TRUE(server.ok()) << server.status();
+    server_ = *std::move(server);
+    thread_ = std::thread([this] { result_ = server_->Run(); });
+    admin_ = std::make_unique<TestClient>(
+        TestClientOptions{.port = server_->admin_address().port(), .token = ""});
+    // Only a server that runs has taken the signals over.
+    ASSERT_TRUE(WaitFor([this] { return admin_->Get("/livez").status == 200; }));
+  }
+  void StartReady() {
+    Start(Target());
+    ASSERT_TRUE(WaitFor([this] { return admin_->Get("/readyz").status == 200; }));
+  }
+  // A client as the client directory makes one.
+  std::unique_ptr<TestClient> NewClient() {
+    return std::make_unique<TestClient>(TestClientOptions{.port = server_->listen_address().port(),
+                                                          .ca_pem = Read("ca.crt"),
+                                                          .token = Read("token")});
+  }
+  void StopAndWait() {
+    kill(getpid(), SIGTERM);
+    thread_.join();
+  }
+  std::string Read(const std::string& name) {
+    std::ifstream file(config_.client_dir + "/" + name);
+    std::ostringstream text;
+    text << file.rdbuf();
+    return text.str();
+  }
+
+  FakeApiServer api_;
+  std::string root_;
+  Config config_;
+  std::unique_ptr<Server> server_;
+  std::unique_ptr<TestClient> admin_;
+  std::thread thread_;
+  absl::Status result_ = UnavailableError("has not run");
+};
+
+TEST_F(ServerTest, ServesClientsOfItsClientDirectory) {
+  api_.Create("configmaps", "default", ConfigMapBody("a"));
+  StartReady();
+  EXPECT_EQ(Read("namespace"), "team-a");
+  EXPECT_EQ(Read("token"), "owner-token");
+  EXPECT_THAT(Read("kubeconfig"),
+              HasSubstr(StrCat("https://127.0.0.1:", server_->listen_address().port())));
+  const auto client = NewClient();
+  const auto watch = client->Watch(kInformer);
+  EXPECT_EQ(watch->UntilInitialEnd().size(), 2u);
+  EXPECT_EQ(client->Get("/version").status, 200);
+}
+
+TEST_F(ServerTest, TermDrainsAndEnds) {
+  api_.Create("configmaps", "default", ConfigMapBody("a"));
+  StartReady();
+  const auto client = NewClient();
+  const auto watch = client->Watch(kInformer);
+  EXPECT_EQ(watch->UntilInitialEnd().size(), 2u);
+  StopAndWait();
+  EXPECT_TRUE(result_.ok()) << result_;
+  EXPECT_EQ(watch->WaitForEnd(), TestWatch::State::kEnded);
+}
+
+TEST_F(ServerTest, DrainDoesNotWaitForEver) {
+  config_.drain_timeout = absl::Milliseconds(100);
+  StartReady();
+  api_.Inject({.match = {.verb = "get", .resource = "configmaps"},
+               .times = -1,
+               .kind = FakeFault::Kind::kSilence});
+  const auto client = NewClient();
+  const auto stuck = client->Watch("/api/v1/namespaces/default/configmaps/a");
+  ASSERT_TRUE(
+      WaitFor([this] { return api_.Count({.verb = "get", .resource = "configmaps"}) > 0; }));
+  StopAndWait();
+  EXPECT_TRUE(result_.ok()) << result_;
+  EXPECT_EQ(stuck->WaitForEnd(), TestWatch::State::kFailed);
+}
+
+TEST_F(ServerTest, SecondSignalEndsAtOnce) {
+  config_.drain_timeout = absl::Minutes(10);
+  StartReady();
+  api_.Inject({.match = {.verb = "get", .resource = "configmaps"},
+               .times = -1,
+               .kind = FakeFault::Kind::kSilence});
+  const auto client = NewClient();
+  const auto stuck = client->Watch("/api/v1/namespaces/default/configmaps/a");
+  ASSERT_TRUE(
+      WaitFor([this] { return api_.Count({.verb = "get", .resource = "configmaps"}) > 0; }));
+  kill(getpid(), SIGTERM);
+  // Draining: no longer ready.
+  ASSERT_TRUE(WaitFor([this] { return admin_->Get("/readyz").status == 503; }));
+  StopAndWait();
+  EXPECT_TRUE(result_.ok()) << result_;
+}
+
+TEST_F(ServerTest, AdminPagesShowWhatIsGoingOn) {
+  api_.Create("configmaps", "default", ConfigMapBody("a", {{"password", "hunter2"}}));
+  StartReady();
+  const auto client = NewClient();
+  const auto watch = client->Watch(kInformer);
+  EXPECT_EQ(watch->UntilInitialEnd().size(), 2u);
+  const std::string streams = admin_->Get("/streams").body;
+  EXPECT_THAT(streams, HasSubstr(R"("resource": "configmaps")"));
+  EXPECT_THAT(streams, HasSubstr("test-client/1.0"));
+  const std::string caches = admin_->Get("/caches").body;
+  EXPECT_THAT(caches, HasSubstr(R"("state": "synced")"));
+  const std::string metrics = admin_->Get("/metrics").body;
+  EXPECT_THAT(metrics, HasSubstr("weir_downstream_watch_streams 1"));
+  const std::string config = admin_->Get("/config").body;
+  EXPECT_THAT(config, HasSubstr("concurrency: 2"));
+  for (const std::string& page : {streams, caches, metrics, config}) {
+    EXPECT_THAT(page, testing::Not(HasSubstr("hunter2")));
+    EXPECT_THAT(page, testing::Not(HasSubstr("owner-token")));
+  }
+}
+
+TEST_F(ServerTest, IsNotReadyBeforeTheApiServerHasAnswered) {
+  api_.Stop();
+  Start(Target());
+  const TestResponse ready = admin_->Get("/readyz");
+  EXPECT_EQ(ready.status, 503);
+  EXPECT_THAT(ready.body, HasSubstr("[-]api-server-reached"));
+  EXPECT_THAT(ready.body, HasSubstr("[+]listening"));
+  api_.Start();
+  EXPECT_TRUE(WaitFor([this] { return admin_->Get("/readyz").status == 200; }));
+}
+
+TEST_F(ServerTest, MakesATokenWhereThereIsOnlyACertificate) {
+  api_.With([](FakeApiState& state) { state.without_token = FakeUser{.username = "admin"}; });
+  UpstreamTarget target = Target();
+  target.token = "";
+  Start(target);
+  ASSERT_TRUE(WaitFor([this] { return admin_->Get("/readyz").status == 200; }));
+  EXPECT_EQ(Read("token").size(), 64u);
+  EXPECT_EQ(NewClient()->Get("/api/v1/configmaps").status, 200);
+}
+
+TEST_F(ServerTest, RotatedTokenReachesTheClients) {
+  const std::string file = root_ + "/token";
+  std::ofstream(file) << "owner-token";
+  UpstreamTarget target = Target();
+  target.token = "";
+  target.token_file = file;
+  Start(target);
+  EXPECT_EQ(Read("token"), "owner-token");
+}
+
+TEST_F(ServerTest, ConnectionsBeyondTheLimitAreRefused) {
+  config_.downstream.max_connections = 1;
+  StartReady();
+  const auto first = NewClient();
+  EXPECT_EQ(first->Get("/version").status, 200);
+  EXPECT_FALSE(NewClient()->Get("/version").failure.ok());
+  EXPECT_EQ(first->Get("/version").status, 200);
+}
+
+TEST_F(ServerTest, AddressThatIsTakenIsNamed) {
+  StartReady();
+  Config second = config_;
+  second.listen = server_->listen_address().ToString();
+  const auto server = Server::Create(second, Target(), "x", NoFilters);
+  EXPECT_THAT(std::string(MessageOf(server.status())),
+              testing::AllOf(HasSubstr("--listen"), HasSubstr(second.listen)));
+}
+
+}  // namespace
+}  // namespace weir
