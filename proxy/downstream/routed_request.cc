@@ -44,7 +44,8 @@ bool SelectsNamespace(const FieldSelector& fields) {
   return false;
 }
 
-// Cluster-scoped kinds do not know metadata.namespace: the API server's 400 is the answer then.
+// What a cluster-scoped kind has no namespace for is for the API server to say: 404 for a path with
+// one, 400 for metadata.namespace. A cache without objects does not know.
 bool IsNamespaced(const CacheReplica& replica) {
   bool namespaced = false;
   replica.newest()->objects.Scan({}, false, [&](const ObjectPtr& object) {
@@ -127,12 +128,18 @@ void RoutedRequest::TryServe() {
     StopWaiting();
     return FindCache();
   }
-  if (SelectsNamespace(decision_.fields) && decision_.info.namespace_name.empty() &&
-      replica.key().field_selector != decision_.key.field_selector && !IsNamespaced(replica)) {
+  if (NeedsNamespaces(replica.key()) && !IsNamespaced(replica)) {
     return Forward(ForwardReason::kSelector);
   }
   if (decision_.kind == Decision::Kind::kList) return ServeList(replica);
   ServeWatch(replica);
+}
+
+// Whether a namespace is asked for that the cache's own request did not name.
+bool RoutedRequest::NeedsNamespaces(const CacheKey& key) const {
+  if (key.namespace_name != decision_.key.namespace_name) return true;
+  return key.namespace_name.empty() && key.field_selector != decision_.key.field_selector &&
+         SelectsNamespace(decision_.fields);
 }
 
 // "Not older than" what was asked for, nor than a write whose answer has passed through: waits as

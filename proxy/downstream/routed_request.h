@@ -61,6 +61,7 @@ class RoutedRequest : public RequestHandler {
   void TryServe();
   void ServeList(CacheReplica& replica);
   void ServeWatch(CacheReplica& replica);
+  bool NeedsNamespaces(const CacheKey& key) const;
   bool CanRead(CacheReplica& replica, ForwardReason& forward) const;
   void Wait(absl::Duration at_most, ForwardReason then);
   void Forward(ForwardReason reason);

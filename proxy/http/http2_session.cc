@@ -34,6 +34,7 @@ struct Http2Session::Callbacks {
   static int BeginHeaders(nghttp2_session*, const nghttp2_frame* frame, void* user) {
     return Of(user).OnBeginHeaders(*frame);
   }
+  // NOLINTNEXTLINE(readability-function-size): nghttp2's signature.
   static int Header(nghttp2_session*, const nghttp2_frame* frame, const uint8_t* name,
                     size_t name_size, const uint8_t* value, size_t value_size, uint8_t /*flags*/,
                     void* user) {
@@ -78,6 +79,7 @@ struct Http2Session::Callbacks {
     Of(user).CloseStream(id, error);
     return 0;
   }
+  // NOLINTNEXTLINE(readability-function-size): nghttp2's signature.
   static ssize_t ReadBody(nghttp2_session*, int32_t /*id*/, uint8_t* /*buffer*/, size_t length,
                           uint32_t* flags, nghttp2_data_source* source, void* user) {
     return Of(user).OfferBody(*static_cast<Stream*>(source->ptr), length, *flags);

@@ -417,6 +417,7 @@ TEST_P(WatchContractTest, WatchesOfClusterScopedObjects) {
   ExpectSameAnswer("GET", "/api/v1/nodes?resourceVersion=0", Accepting());
   ExpectSameAnswer("GET", "/api/v1/nodes?resourceVersion=0&fieldSelector=metadata.namespace%3Dx",
                    Accepting());
+  ExpectSameAnswer("GET", "/api/v1/namespaces/default/nodes?resourceVersion=0", Accepting());
   const auto watch = client_->Watch(
       StrCat("/api/v1/nodes?watch=1&resourceVersion=", server_.version()), Accepting());
   ASSERT_EQ(watch->status(), 200);
