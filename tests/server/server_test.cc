@@ -193,7 +193,7 @@ TEST_F(ServerTest, MakesATokenWhereThereIsOnlyACertificate) {
   EXPECT_EQ(NewClient()->Get("/api/v1/configmaps").status, 200);
 }
 
-TEST_F(ServerTest, RotatedTokenReachesTheClients) {
+TEST_F(ServerTest, TokenOfAFileIsHandedToTheClients) {
   const std::string file = root_ + "/token";
   std::ofstream(file) << "owner-token";
   UpstreamTarget target = Target();
