@@ -15,14 +15,15 @@ struct CacheKey {
   GroupVersionResource resource;
   std::string namespace_name;  // "" for all namespaces and for cluster scope.
   std::string label_selector;  // As sent.
-  std::string field_selector;  // As sent; only metadata.name and metadata.namespace terms.
+  std::string field_selector;  // As sent: the API server evaluates it.
   Representation representation = Representation::kJson;
+  bool metadata_only = false;  // Objects are PartialObjectMetadata (meta.k8s.io/v1).
 
   friend bool operator==(const CacheKey&, const CacheKey&) = default;
   template <typename H>
   friend H AbslHashValue(H h, const CacheKey& k) {
     return H::combine(std::move(h), k.resource, k.namespace_name, k.label_selector,
-                      k.field_selector, k.representation);
+                      k.field_selector, k.representation, k.metadata_only);
   }
 };
 
