@@ -50,14 +50,15 @@ void CheckSame(const Answer& a, const Answer& b) {
 std::string Write(Representation representation, const Answer& list) {
   uint64_t size = 0;
   std::string items;
+  bool first = true;
   for (const ObjectPtr& item : list.items) {
-    const bool first = item == list.items.front();
-    size += weir::ListItemSize(*item, first);
+    size += weir::ListItemSize(*item);
     weir::StrAppend(items, weir::ListItemPrefix(*item, first), item->list_item_tail());
+    first = false;
   }
   WEIR_CHECK(size == items.size());
   return weir::StrCat(weir::ListHead(representation, list.envelope, list.version, size), items,
-                      weir::ListTail(representation, list.envelope, list.version));
+                      weir::ListTail(representation, list.envelope, list.version, first));
 }
 
 }  // namespace

@@ -169,9 +169,9 @@ void CheckList(const Object& object) {
   const Representation representation = object.representation();
   const weir::ResourceVersion version(9);
   const std::string body =
-      weir::StrCat(weir::ListHead(representation, envelope, version, ListItemSize(object, true)),
+      weir::StrCat(weir::ListHead(representation, envelope, version, ListItemSize(object)),
                    weir::ListItemPrefix(object, true), object.list_item_tail(),
-                   weir::ListTail(representation, envelope, version));
+                   weir::ListTail(representation, envelope, version, false));
   weir::ListDecoder decoder(representation);
   std::vector<ObjectPtr> items;
   WEIR_CHECK(decoder.Decode(body, items).ok() && decoder.Finish().ok());

@@ -132,7 +132,8 @@ ForwardReason DecideWatch(Decision& decision) {
 ForwardReason DecideRead(const RequestHead& head, const DecisionOptions& options,
                          Decision& decision) {
   if (NeverCached(decision.info.resource, options)) return ForwardReason::kNeverCached;
-  const Negotiated negotiated = NegotiateAccept(head.headers.Get("accept"));
+  const Negotiated negotiated =
+      NegotiateAccept(head.headers.Get("accept"), decision.info.verb == "list");
   if (negotiated.kind != Negotiated::Kind::kObjects) return ForwardReason::kRepresentation;
   decision.fallback = negotiated.fallback;
 

@@ -22,11 +22,8 @@ void ListAnswer::Start(const ResponseHead& head) {
 
 uint64_t ListAnswer::ItemsBytes() const {
   uint64_t bytes = 0;
-  bool first = true;
   revision_->objects.Scan({}, false, [&](const ObjectPtr& object) {
-    if (!view_.Includes(*object)) return true;
-    bytes += ListItemSize(*object, first);
-    first = false;
+    if (view_.Includes(*object)) bytes += ListItemSize(*object);
     return true;
   });
   return bytes;
@@ -45,7 +42,7 @@ void ListAnswer::Pump() {
                           });
   if (more) return;
   ended_ = true;
-  Send(Bytes::Own(ListTail(representation_, envelope_, revision_->version)));
+  Send(Bytes::Own(ListTail(representation_, envelope_, revision_->version, first_)));
   writer_.End();
 }
 
@@ -57,9 +54,9 @@ void ListAnswer::SendItem(const ObjectPtr& object) {
   if (representation_ == Representation::kProtobuf) {
     Send(Bytes::Own(ListItemPrefix(*object, first_)));
   } else if (object->list_item_needs_brace()) {
-    Send(Bytes::Static(first_ ? "{" : ",{"));
-  } else if (!first_) {
-    Send(Bytes::Static(","));
+    Send(Bytes::Static(first_ ? "[{" : ",{"));
+  } else {
+    Send(Bytes::Static(first_ ? "[" : ","));
   }
   Send(Bytes::Share(object, item));
   first_ = false;

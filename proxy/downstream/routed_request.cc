@@ -218,7 +218,8 @@ void RoutedRequest::Forward(ForwardReason reason) {
   StopWaiting();
   context_.requests.Forwarded(decision_.info, reason);
   const bool as_self = context_.authenticator.IsWeirToken(authorization_);
-  const Negotiated negotiated = NegotiateAccept(head_.headers.Get("accept"));
+  const Negotiated negotiated =
+      NegotiateAccept(head_.headers.Get("accept"), decision_.info.verb == "list");
   const bool ended = head_.end_of_stream;
   PassthroughRequest request{
       .head = std::move(head_),

@@ -145,6 +145,30 @@ bool JsonCursor::NextKey(FieldSpan& key) {
   return true;
 }
 
+bool JsonCursor::EnterArray() {
+  if (!ok()) return false;
+  if (Peek() != '[') return Fail("expected an array");
+  ++pos_;
+  first_ = true;
+  return true;
+}
+
+bool JsonCursor::NextElement() {
+  if (!ok()) return false;
+  const char c = Peek();
+  if (c == ']') {
+    ++pos_;
+    first_ = false;
+    return false;
+  }
+  if (!first_) {
+    if (c != ',') return Fail("expected ',' or ']'");
+    ++pos_;
+  }
+  first_ = false;
+  return true;
+}
+
 bool JsonCursor::ReadString(FieldSpan& value) {
   if (!ok()) return false;
   if (Peek() != '"') return Fail("expected a string");

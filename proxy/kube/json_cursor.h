@@ -21,6 +21,10 @@ class JsonCursor {
   // Reads the next key of the object entered last and its colon; false also at the object's end,
   // which is then behind the cursor.
   bool NextKey(FieldSpan& key);
+  bool EnterArray();
+  // Goes before the next element of the array entered last; false also at the array's end, which is
+  // then behind the cursor.
+  bool NextElement();
   bool ReadString(FieldSpan& value);
   // `value` becomes the whole value, brackets or quotes included.
   bool SkipValue(FieldSpan& value);
@@ -43,7 +47,7 @@ class JsonCursor {
  private:
   std::string_view text_;
   size_t pos_ = 0;
-  bool first_ = true;  // No key of the innermost object has been read.
+  bool first_ = true;  // Nothing of the innermost object or array has been read.
   const char* error_ = nullptr;
 };
 

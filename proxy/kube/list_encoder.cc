@@ -24,6 +24,14 @@ std::string ProtobufHead(const ListEnvelope& envelope, ResourceVersion version,
   return out;
 }
 
+// The API server makes sure that lists of whole objects have an array; the list that it derives
+// from one of them is left as it is made.
+std::string_view NoItems(const ListEnvelope& envelope) {
+  const bool derived = envelope.list_kind == "PartialObjectMetadataList" &&
+                       envelope.api_version.starts_with("meta.k8s.io/");
+  return derived ? "null" : "[]";
+}
+
 }  // namespace
 
 std::string ListHead(Representation representation, const ListEnvelope& envelope,
@@ -32,16 +40,17 @@ std::string ListHead(Representation representation, const ListEnvelope& envelope
     return ProtobufHead(envelope, version, items_bytes);
   }
   const std::string api_version = JsonString(envelope.api_version);
-  if (envelope.custom_resource) return StrCat("{\"apiVersion\":", api_version, ",\"items\":[");
+  if (envelope.custom_resource) return StrCat("{\"apiVersion\":", api_version, ",\"items\":");
   return StrCat("{\"kind\":", JsonString(envelope.list_kind), ",\"apiVersion\":", api_version,
-                ",\"metadata\":{\"resourceVersion\":\"", version.ToString(), "\"},\"items\":[");
+                ",\"metadata\":{\"resourceVersion\":\"", version.ToString(), "\"},\"items\":");
 }
 
 std::string ListTail(Representation representation, const ListEnvelope& envelope,
-                     ResourceVersion version) {
+                     ResourceVersion version, bool empty) {
   if (representation == Representation::kProtobuf) return std::string(kProtobufUnknownTail);
-  if (!envelope.custom_resource) return "]}\n";
-  return StrCat("],\"kind\":", JsonString(envelope.list_kind),
+  const std::string_view items_end = empty ? NoItems(envelope) : "]";
+  if (!envelope.custom_resource) return StrCat(items_end, "}\n");
+  return StrCat(items_end, ",\"kind\":", JsonString(envelope.list_kind),
                 ",\"metadata\":{\"continue\":\"\",\"resourceVersion\":\"", version.ToString(),
                 "\"}}\n");
 }
@@ -52,15 +61,15 @@ std::string ListItemPrefix(const Object& item, bool first) {
     AppendBytesHeader(out, kListItems, item.list_item_tail().size());
     return out;
   }
-  if (!first) out.push_back(',');
+  out.push_back(first ? '[' : ',');
   if (item.list_item_needs_brace()) out.push_back('{');
   return out;
 }
 
-size_t ListItemSize(const Object& item, bool first) {
+size_t ListItemSize(const Object& item) {
   const size_t size = item.list_item_tail().size();
   if (item.representation() == Representation::kProtobuf) return BytesFieldSize(kListItems, size);
-  return (first ? 0 : 1) + (item.list_item_needs_brace() ? 1 : 0) + size;
+  return 1 + (item.list_item_needs_brace() ? 1 : 0) + size;
 }
 
 }  // namespace weir

@@ -108,7 +108,7 @@ struct Usable {
   Negotiated::Kind kind;
   Representation representation;
 };
-std::optional<Usable> Use(const Clause& clause) {
+std::optional<Usable> Use(const Clause& clause, bool list) {
   using Kind = Negotiated::Kind;
   if (clause.type != "application" && (clause.type != "*" || clause.subtype != "*")) {
     return std::nullopt;
@@ -123,9 +123,11 @@ std::optional<Usable> Use(const Clause& clause) {
   }
   if (clause.other) usable.kind = Kind::kOther;
   if (usable.kind == Kind::kOther || !clause.transforms) return usable;
-  const bool metadata =
-      clause.as == "PartialObjectMetadata" || clause.as == "PartialObjectMetadataList";
-  const bool known = metadata && clause.group == "meta.k8s.io" && clause.version == "v1";
+  // The other one of the two would be chosen nevertheless, and then answered with 406, or on a
+  // watch with something odd.
+  const std::string_view metadata = list ? "PartialObjectMetadataList" : "PartialObjectMetadata";
+  const bool known =
+      clause.as == metadata && clause.group == "meta.k8s.io" && clause.version == "v1";
   usable.kind = known ? Kind::kMetadata : Kind::kOther;
   return usable;
 }
@@ -149,7 +151,7 @@ std::optional<Representation> RepresentationOf(std::string_view content_type) {
   return std::nullopt;
 }
 
-Negotiated NegotiateAccept(std::string_view accept) {
+Negotiated NegotiateAccept(std::string_view accept, bool list) {
   using Kind = Negotiated::Kind;
   if (accept.empty()) return {Kind::kObjects, Representation::kJson, std::nullopt};
   Negotiated result;
@@ -159,7 +161,7 @@ Negotiated NegotiateAccept(std::string_view accept) {
 
   bool found = false;
   for (const Clause& clause : *clauses) {
-    const std::optional<Usable> usable = Use(clause);
+    const std::optional<Usable> usable = Use(clause, list);
     if (!usable) continue;
     if (!found) {
       found = true;

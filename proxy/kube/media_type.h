@@ -20,16 +20,19 @@ std::optional<Representation> RepresentationOf(std::string_view content_type);
 // stable; the first clause that names a supported type wins; empty means JSON).
 struct Negotiated {
   enum class Kind {
-    kObjects,   // Whole objects in `preferred`, or in `fallback` where the kind has no protobuf.
-    kMetadata,  // as=PartialObjectMetadata(List), meta.k8s.io/v1.
+    kObjects,   // Whole objects.
+    kMetadata,  // as=PartialObjectMetadata of one object or a watch, ...List of a list, both v1.
     kOther,     // Table, YAML, CBOR, a parameter Weir does not know, nothing usable: forward.
   };
   Kind kind = Kind::kOther;
   Representation preferred = Representation::kJson;
-  // The next usable clause, if any: what a custom resource's answer comes in when `preferred` is
-  // protobuf, which custom resources do not have.
+  // JSON, if `preferred` is protobuf and the next usable clause asks for the same kind in JSON.
+  // kObjects: what a custom resource's answer comes in, since it has no protobuf. kMetadata: what
+  // the client can read as well; the API server has PartialObjectMetadata of everything in
+  // protobuf.
   std::optional<Representation> fallback;
 };
-Negotiated NegotiateAccept(std::string_view accept);
+// `list`: the request is a LIST.
+Negotiated NegotiateAccept(std::string_view accept, bool list);
 
 }  // namespace weir

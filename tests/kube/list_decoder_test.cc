@@ -70,11 +70,11 @@ std::string Encode(Representation representation, const Answer& list) {
     const Object& item = *list.items[i];
     const size_t before = items.size();
     StrAppend(items, ListItemPrefix(item, i == 0), item.list_item_tail());
-    EXPECT_EQ(ListItemSize(item, i == 0), items.size() - before);
-    size += ListItemSize(item, i == 0);
+    EXPECT_EQ(ListItemSize(item), items.size() - before);
+    size += ListItemSize(item);
   }
   return StrCat(ListHead(representation, list.envelope, list.version, size), items,
-                ListTail(representation, list.envelope, list.version));
+                ListTail(representation, list.envelope, list.version, list.items.empty()));
 }
 
 struct Sample {
@@ -285,7 +285,7 @@ TEST(ListEncoderTest, WritesProtobufListsAsTheApiServerDoes) {
   EXPECT_EQ(ListHead(Representation::kProtobuf, envelope, ResourceVersion(105), 0),
             Hex("6b 38 73 00 0a 13 0a 02 76 31 12 0d 43 6f 6e 66 69 67 4d 61 70 4c 69 73 74"
                 "12 0b 0a 09 0a 00 12 03 31 30 35 1a 00"));
-  EXPECT_EQ(ListTail(Representation::kProtobuf, envelope, ResourceVersion(105)),
+  EXPECT_EQ(ListTail(Representation::kProtobuf, envelope, ResourceVersion(105), true),
             Hex("1a 00 22 00"));
 }
 

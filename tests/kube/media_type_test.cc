@@ -15,8 +15,8 @@ namespace {
 #define TABLE ";as=Table;v=v1;g=meta.k8s.io"
 
 // "objects protobuf json": kind, preferred, fallback.
-std::string Describe(std::string_view accept) {
-  const Negotiated negotiated = NegotiateAccept(accept);
+std::string Describe(std::string_view accept, bool list) {
+  const Negotiated negotiated = NegotiateAccept(accept, list);
   const auto name = [](Representation r) {
     return r == Representation::kJson ? "json" : "protobuf";
   };
@@ -34,8 +34,15 @@ struct Case {
 
 class NegotiateAcceptTest : public testing::TestWithParam<Case> {};
 
+// Of a watch, or a GET of one object.
 TEST_P(NegotiateAcceptTest, ChoosesWhatTheApiServerChooses) {
-  EXPECT_EQ(Describe(GetParam().accept), GetParam().expected) << GetParam().accept;
+  EXPECT_EQ(Describe(GetParam().accept, false), GetParam().expected) << GetParam().accept;
+}
+
+class NegotiateAcceptOfListTest : public testing::TestWithParam<Case> {};
+
+TEST_P(NegotiateAcceptOfListTest, ChoosesWhatTheApiServerChooses) {
+  EXPECT_EQ(Describe(GetParam().accept, true), GetParam().expected) << GetParam().accept;
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -52,8 +59,7 @@ INSTANTIATE_TEST_SUITE_P(
         // Metadata client.
         Case{PROTOBUF METADATA ",application/json" METADATA ",application/json",
              "metadata protobuf json"},
-        Case{PROTOBUF METADATA_LIST ",application/json" METADATA_LIST ",application/json",
-             "metadata protobuf json"},
+        Case{PROTOBUF METADATA_LIST ",application/json" METADATA_LIST ",application/json", "other"},
         // kubectl get.
         Case{"application/json" TABLE ",application/json;as=Table;v=v1beta1;g=meta.k8s.io,"
              "application/json",
@@ -120,11 +126,28 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{"application/json;q= 1", "other"}, Case{"application/json;q=", "other"},
                     Case{"application/json\t", "other"}, Case{"application/json;q=1x", "other"}));
 
+INSTANTIATE_TEST_SUITE_P(
+    Metadata, NegotiateAcceptOfListTest,
+    testing::Values(
+        // Metadata client.
+        Case{PROTOBUF METADATA_LIST ",application/json" METADATA_LIST ",application/json",
+             "metadata protobuf json"},
+        Case{"application/json" METADATA_LIST, "metadata json"},
+        Case{PROTOBUF METADATA_LIST, "metadata protobuf"},
+        // The form of one object is chosen all the same, and then refused.
+        Case{PROTOBUF METADATA ",application/json" METADATA ",application/json", "other"},
+        Case{PROTOBUF METADATA_LIST ",application/json" METADATA ",application/json",
+             "metadata protobuf"},
+        Case{PROTOBUF METADATA "," PROTOBUF METADATA_LIST, "other"},
+        // Whole objects only after metadata.
+        Case{PROTOBUF METADATA_LIST ",application/json", "metadata protobuf"},
+        Case{PROTOBUF ",application/json" METADATA_LIST, "objects protobuf"}));
+
 TEST(NegotiateAcceptLimitTest, ForwardsMoreClausesThanAnyClientSends) {
   std::string accept = "application/json";
   for (int i = 1; i < 12; ++i) accept += ",text/plain";
-  EXPECT_EQ(Describe(accept), "objects json");
-  EXPECT_EQ(Describe(accept + ",text/plain"), "other");
+  EXPECT_EQ(Describe(accept, false), "objects json");
+  EXPECT_EQ(Describe(accept + ",text/plain", false), "other");
 }
 
 TEST(MediaTypeTest, ContentTypesRoundTrip) {
