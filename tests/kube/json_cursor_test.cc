@@ -15,6 +15,8 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Optional;
 
 // "key=value" for each member, or nothing when the text is not an object.
 std::optional<std::vector<std::string>> Members(std::string_view text) {
@@ -83,6 +85,52 @@ TEST(JsonCursorTest, ReturnsToTheObjectAroundOneThatHasEnded) {
   EXPECT_FALSE(cursor.NextKey(key));
   EXPECT_TRUE(cursor.ok());
   EXPECT_EQ(cursor.pos(), text.size());
+}
+
+// The strings of an array, or nothing if it is none.
+std::optional<std::vector<std::string>> Elements(std::string_view text) {
+  std::vector<std::string> out;
+  JsonCursor cursor(text);
+  FieldSpan value;
+  for (cursor.EnterArray(); cursor.NextElement();) {
+    if (!cursor.ReadString(value)) break;
+    out.emplace_back(value.In(text));
+  }
+  if (!cursor.ok() || cursor.pos() != text.size()) return std::nullopt;
+  return out;
+}
+
+TEST(JsonCursorTest, WalksArrays) {
+  EXPECT_THAT(Elements("[]"), Optional(IsEmpty()));
+  EXPECT_THAT(Elements(R"(["a"])"), Optional(ElementsAre("a")));
+  EXPECT_THAT(Elements(R"([ "a" , "" ])"), Optional(ElementsAre("a", "")));
+}
+
+TEST(JsonCursorTest, RefusesWhatIsNoArray) {
+  for (const char* text : {"", "[", "]", "{}", "[,]", R"(["a",])", R"(["a")", R"(["a" "b"])",
+                           R"([,"a"])", R"(["a"}])", "null"}) {
+    EXPECT_EQ(Elements(text), std::nullopt) << text;
+  }
+}
+
+TEST(JsonCursorTest, ReturnsToWhatIsAroundAnArray) {
+  const std::string_view text = R"({"a":[{"b":[]},{}],"c":1})";
+  JsonCursor cursor(text);
+  FieldSpan key;
+  FieldSpan value;
+  ASSERT_TRUE(cursor.EnterObject() && cursor.NextKey(key) && cursor.EnterArray());
+  ASSERT_TRUE(cursor.NextElement() && cursor.EnterObject() && cursor.NextKey(key));
+  ASSERT_TRUE(cursor.EnterArray());
+  EXPECT_FALSE(cursor.NextElement());
+  EXPECT_FALSE(cursor.NextKey(key));
+  ASSERT_TRUE(cursor.NextElement() && cursor.EnterObject());
+  EXPECT_FALSE(cursor.NextKey(key));
+  EXPECT_FALSE(cursor.NextElement());
+  ASSERT_TRUE(cursor.NextKey(key));
+  EXPECT_EQ(key.In(text), "c");
+  ASSERT_TRUE(cursor.SkipValue(value));
+  EXPECT_FALSE(cursor.NextKey(key));
+  EXPECT_TRUE(cursor.ok());
 }
 
 TEST(JsonCursorTest, SaysWhatIsWrongAndWhere) {

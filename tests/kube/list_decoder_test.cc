@@ -9,6 +9,8 @@
 
 #include "proxy/base/status.h"
 #include "proxy/kube/api_status.h"
+#include "proxy/kube/partial_metadata.h"
+#include "tests/kube/metadata_samples.h"
 #include "tests/kube/object_samples.h"
 
 namespace weir {
@@ -279,6 +281,40 @@ TEST(ProtobufListDecoderTest, RefusesWhatIsNotAList) {
     }
   }
 }
+
+struct MetadataList {
+  Representation representation;
+  std::string body;
+  size_t size;
+};
+
+class MetadataListTest : public testing::TestWithParam<MetadataList> {};
+
+TEST_P(MetadataListTest, IsReadAndWrittenAsTheApiServerDoes) {
+  const auto& [representation, body, size] = GetParam();
+  const Answer answer = Read(representation, body);
+  ASSERT_TRUE(answer.status.ok()) << answer.status;
+  ASSERT_EQ(answer.items.size(), size);
+  const ListEnvelope envelope = PartialMetadataListEnvelope();
+  EXPECT_EQ(answer.envelope.api_version, envelope.api_version);
+  EXPECT_EQ(answer.envelope.list_kind, envelope.list_kind);
+  EXPECT_EQ(answer.envelope.custom_resource, envelope.custom_resource);
+  EXPECT_EQ(Encode(representation, answer), body);
+  for (const ObjectPtr& item : answer.items) {
+    EXPECT_EQ(item->kind(), kPartialMetadataKind);
+    EXPECT_EQ(item->api_version(), kPartialMetadataApiVersion);
+    // As a watch sends it.
+    EXPECT_EQ(item->raw(), ToPartialMetadata(*item)->raw());
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Answers, MetadataListTest,
+    testing::Values(
+        MetadataList{Representation::kJson, StrCat(samples::kMetadataList, "\n"), 1},
+        MetadataList{Representation::kJson, StrCat(samples::kEmptyMetadataList, "\n"), 0},
+        MetadataList{Representation::kProtobuf, Hex(samples::kMetadataListHex), 1},
+        MetadataList{Representation::kProtobuf, Hex(samples::kEmptyMetadataListHex), 0}));
 
 TEST(ListEncoderTest, WritesProtobufListsAsTheApiServerDoes) {
   const ListEnvelope envelope = {"v1", "ConfigMapList", false};
