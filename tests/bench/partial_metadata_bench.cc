@@ -120,3 +120,5 @@ BENCHMARK_CAPTURE(Match, protobuf_two, Representation::kProtobuf, Protobuf(),
 
 }  // namespace
 }  // namespace weir
+
+BENCHMARK_MAIN();
