@@ -126,6 +126,8 @@ const WatchWindow& CacheReplica::window() const {
   return core_->window_;
 }
 
+ViewClasses& CacheReplica::view_classes() const { return core_->view_classes_; }
+
 void CacheReplica::WantEnvelope() {
   if (!envelope().has_value()) core_->outlets_.want_envelope();
 }

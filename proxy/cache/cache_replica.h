@@ -15,6 +15,8 @@
 
 namespace weir {
 
+class ViewClasses;
+
 // One worker's view of one Cacher: the newest Revision and the window of those before it. Readers
 // on this worker touch nothing but this. Owned by the worker's CacherMap; fed by the Cacher,
 // by Post when that lives on another worker. Not thread-safe.
@@ -51,6 +53,8 @@ class CacheReplica {
   // Events published after `position`, for /streams; counts what the window still has.
   uint64_t EventsAfter(const WatchPosition& position) const;
   const WatchWindow& window() const;
+  // What its readers share.
+  ViewClasses& view_classes() const;
   // Asks the Cacher for envelope() if it is not known; on_change comes when it is.
   void WantEnvelope();
 

@@ -10,6 +10,7 @@
 
 #include "proxy/base/thread_owner.h"
 #include "proxy/cache/cache_replica.h"
+#include "proxy/cache/view_class.h"
 
 namespace weir {
 
@@ -63,6 +64,7 @@ class CacheReplica::Core {
   absl::Status unavailable_reason_;
   WatchWindow window_;
   CacheTraits traits_;
+  ViewClasses view_classes_;
 
   // nullptr where one has gone while they were being told.
   std::vector<Subscription*> subscriptions_;

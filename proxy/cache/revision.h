@@ -36,8 +36,12 @@ struct Revision {
   // updates by their own versions. What came and went between `after` and `version` is not among
   // them, so it serves readers that have seen `after`, and no version between the two.
   bool relisted = false;
-  MonotonicTime published;  // When.
-  size_t event_bytes = 0;   // What keeping the events costs beyond `objects`.
+  MonotonicTime published;    // When.
+  size_t event_bytes = 0;     // What keeping the events costs beyond `objects`.
+  uint64_t object_bytes = 0;  // Of `objects`.
+  // Of all objects replaced or deleted so far, since the first Revision. What came to it between
+  // two Revisions is the most that holding the first one holds beyond the second, nodes left out.
+  uint64_t retired_bytes = 0;
 };
 using RevisionPtr = std::shared_ptr<const Revision>;
 

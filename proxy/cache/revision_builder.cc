@@ -124,13 +124,15 @@ void RevisionBuilder::Publish(WatchEventType type, ObjectPtr object, ObjectPtr p
 
 void RevisionBuilder::Put(ObjectPtr object) {
   object_bytes_ += object->footprint();
-  const ObjectPtr replaced = objects_.Put(std::move(object));
-  if (replaced != nullptr) object_bytes_ -= replaced->footprint();
+  Retire(objects_.Put(std::move(object)));
 }
 
-void RevisionBuilder::Erase(ObjectKeyView key) {
-  const ObjectPtr removed = objects_.Erase(key);
-  if (removed != nullptr) object_bytes_ -= removed->footprint();
+void RevisionBuilder::Erase(ObjectKeyView key) { Retire(objects_.Erase(key)); }
+
+void RevisionBuilder::Retire(const ObjectPtr& object) {
+  if (object == nullptr) return;
+  object_bytes_ -= object->footprint();
+  retired_bytes_ += object->footprint();
 }
 
 RevisionPtr RevisionBuilder::Take(MonotonicTime now) {
@@ -145,6 +147,8 @@ RevisionPtr RevisionBuilder::Take(MonotonicTime now) {
   revision->relisted = std::exchange(relisted_, false);
   revision->published = now;
   revision->event_bytes = std::exchange(event_bytes_, 0);
+  revision->object_bytes = object_bytes_;
+  revision->retired_bytes = retired_bytes_;
   after_ = version_;
   return revision;
 }

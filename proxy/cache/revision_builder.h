@@ -45,10 +45,12 @@ class RevisionBuilder {
   void PublishUpdate(ObjectPtr object, ObjectPtr previous);
   void Put(ObjectPtr object);
   void Erase(ObjectKeyView key);
+  void Retire(const ObjectPtr& object);  // May be null.
 
   FilterChain& filters_;
   SnapshotMap objects_;
   uint64_t object_bytes_ = 0;
+  uint64_t retired_bytes_ = 0;
   ResourceVersion version_;
 
   // Of the next Revision.

@@ -11,7 +11,7 @@ namespace weir {
 WatchCursor::WatchCursor(const CacheReplica& replica, EventView view, WatchPosition position,
                          ResourceVersion seen, ResourceVersion skip_through)
     : replica_(&replica),
-      view_(std::move(view)),
+      view_class_(replica.view_classes().Get(std::move(view))),
       position_(std::move(position)),
       seen_(seen),
       skip_through_(skip_through) {}
@@ -32,17 +32,29 @@ WatchCursor WatchCursor::After(const CacheReplica& replica, EventView view, Watc
   return WatchCursor(replica, std::move(view), std::move(position), seen, skip_through);
 }
 
+const EventView& WatchCursor::view() const {
+  static const auto* const everything = new EventView();
+  return view_class_ == nullptr ? *everything : view_class_->view();
+}
+
 // A difference is from the objects of position_.revision, which are those after all its events:
 // it may begin only when none of them is left.
 std::optional<WatchCursor::Item> WatchCursor::Next() {
+  if (ended_.has_value()) return End(*ended_);
   if (initial_) return NextInitial();
   if (difference_bookmark_due_) return NextDifference();
-  while (!expired_) {
+  while (true) {
     if (std::optional<Item> item = NextOfRevision()) return item;
     if (!NextRevision()) return std::nullopt;
+    if (ended_.has_value()) return End(*ended_);
     if (difference_bookmark_due_) return NextDifference();
   }
-  return Item{.kind = Item::Kind::kExpired};
+}
+
+WatchCursor::Item WatchCursor::End(Item::Kind kind) {
+  if (kind == Item::Kind::kNotShowable) replica_->view_classes().FoundNotShowable();
+  ended_ = kind;
+  return Item{.kind = kind};
 }
 
 std::optional<WatchCursor::Item> WatchCursor::NextInitial() {
@@ -51,18 +63,22 @@ std::optional<WatchCursor::Item> WatchCursor::NextInitial() {
             .version = revision.version,
             .published = revision.published};
   const ObjectKeyView from = initial_last_ == nullptr ? ObjectKeyView{} : initial_last_->key();
+  ObjectPtr next;
   revision.objects.Scan(from, initial_last_ != nullptr, [&](const ObjectPtr& object) {
-    if (!view_.Includes(*object)) return true;
-    item.kind = Item::Kind::kEvent;
-    item.object = object;
-    item.version = object->version();
+    if (!view().Includes(*object)) return true;
+    next = object;
     return false;
   });
-  initial_last_ = item.object;
-  if (item.kind == Item::Kind::kInitialEventsEnd) {
+  initial_last_ = next;
+  if (next == nullptr) {
     initial_ = false;
     seen_ = revision.version;
+    return item;
   }
+  item.kind = Item::Kind::kEvent;
+  item.version = next->version();
+  item.object = view().Show(next);
+  if (item.object == nullptr) return End(Item::Kind::kNotShowable);
   return item;
 }
 
@@ -75,12 +91,16 @@ std::optional<WatchCursor::Item> WatchCursor::NextDifference() {
     seen_ = item.version;
     return item;
   }
-  EventView::Event& event = difference_.front();
+  const EventView::Event& event = difference_.front();
   item.kind = Item::Kind::kEvent;
   item.type = event.type;
-  item.object = std::move(event.object);
   item.version = event.version;
+  item.object = view().Show(event);
+  if (event.type == WatchEventType::kDeleted) {
+    difference_deleted_bytes_ -= event.object->footprint();
+  }
   difference_.pop_front();
+  if (item.object == nullptr) return End(Item::Kind::kNotShowable);
   return item;
 }
 
@@ -94,9 +114,12 @@ bool WatchCursor::Skips(const CacheEvent& event) const {
 std::optional<WatchCursor::Item> WatchCursor::NextOfRevision() {
   const Revision& revision = *position_.revision;
   while (position_.index < revision.events.size()) {
-    const CacheEvent& event = revision.events[position_.index++];
+    const size_t index = position_.index++;
+    const CacheEvent& event = revision.events[index];
     if (Skips(event)) continue;
-    std::optional<EventView::Event> seen = view_.Translate(event);
+    std::optional<EventView::Event> seen =
+        view_class_ == nullptr ? view().Select(event) : view_class_->Translate(revision, index);
+    if (seen.has_value() && seen->object == nullptr) return End(Item::Kind::kNotShowable);
     seen_ = std::max(seen_, event.version);
     if (!seen.has_value()) continue;
     return Item{.kind = Item::Kind::kEvent,
@@ -120,7 +143,7 @@ bool WatchCursor::NextRevision() {
   if (passed_by) next = newest;
   const bool gap = passed_by || next->relisted;
   if (gap && skip_through_ > seen_ && skip_through_ < next->version) {
-    expired_ = true;
+    ended_ = Item::Kind::kExpired;
   } else if (gap && skip_through_ >= next->version) {
     position_ = {next, next->events.size()};
   } else if (passed_by) {
@@ -132,7 +155,12 @@ bool WatchCursor::NextRevision() {
 }
 
 void WatchCursor::BeginDifference() {
-  difference_ = WatchDifference(view_, *position_.revision, replica_->window());
+  difference_ = WatchDifference(view(), *position_.revision, replica_->window());
+  for (const EventView::Event& event : difference_) {
+    if (event.type == WatchEventType::kDeleted) {
+      difference_deleted_bytes_ += event.object->footprint();
+    }
+  }
   difference_bookmark_due_ = true;
   ++differences_;
   const RevisionPtr& newest = replica_->newest();
@@ -140,6 +168,20 @@ void WatchCursor::BeginDifference() {
 }
 
 ResourceVersion WatchCursor::complete_through() const { return std::max(seen_, skip_through_); }
+
+bool WatchCursor::passed_by() const {
+  return position_.revision->sequence < replica_->window().begin_sequence();
+}
+
+uint64_t WatchCursor::retired_since() const {
+  if (!passed_by()) return 0;
+  return replica_->newest()->retired_bytes - position_.revision->retired_bytes;
+}
+
+WatchCursor::Pinned WatchCursor::pinned() const {
+  return {.by_place = std::min(retired_since(), position_.revision->object_bytes),
+          .by_difference = difference_deleted_bytes_};
+}
 
 uint64_t WatchCursor::events_behind() const {
   return difference_.size() + replica_->EventsAfter(position_);

@@ -7,6 +7,7 @@
 
 #include "proxy/cache/cache_replica.h"
 #include "proxy/cache/event_view.h"
+#include "proxy/cache/view_class.h"
 
 namespace weir {
 
@@ -28,6 +29,9 @@ class WatchCursor {
       // What the reader has not seen can no longer be told: end with an inline 410. Only after a
       // start beyond what the cache had. Next() says it again and again.
       kExpired,
+      // An object is to be shown as the API server would write it, and that is not known (see
+      // EventView::Show): end. Next() says it again and again.
+      kNotShowable,
     };
     Kind kind = Kind::kEvent;
     WatchEventType type = WatchEventType::kAdded;
@@ -51,6 +55,22 @@ class WatchCursor {
   uint64_t events_behind() const;
   std::optional<MonotonicTime> oldest_pending() const;  // When the oldest not yet yielded came.
   uint64_t differences_sent() const { return differences_; }  // Times it was passed by.
+  const CacheReplica& replica() const { return *replica_; }
+  const EventView& view() const;
+
+  // The window no longer has what comes after the Revision it is in: unless it is beyond that, its
+  // next event but those of this Revision is of a difference.
+  bool passed_by() const;
+  // What has been replaced and deleted since that Revision; 0 unless passed by.
+  uint64_t retired_since() const;
+  // At most so many bytes of objects live for this cursor, which neither the newest Revision nor
+  // the window holds.
+  struct Pinned {
+    uint64_t by_place = 0;       // Replaced since its Revision, but no more than that has.
+    uint64_t by_difference = 0;  // Deleted, and a difference has yet to tell of them.
+    uint64_t bytes() const { return by_place + by_difference; }
+  };
+  Pinned pinned() const;
 
  private:
   WatchCursor(const CacheReplica& replica, EventView view, WatchPosition position,
@@ -64,19 +84,21 @@ class WatchCursor {
   bool NextRevision();
   bool Skips(const CacheEvent& event) const;
   void BeginDifference();
+  Item End(Item::Kind kind);
 
   const CacheReplica* replica_;
-  EventView view_;
+  ViewClassPtr view_class_;  // Null: everything.
   WatchPosition position_;
   ResourceVersion seen_;  // Everything up to here has been yielded, of what the cache had.
   ResourceVersion skip_through_;
-  bool expired_ = false;
+  std::optional<Item::Kind> ended_;  // kExpired or kNotShowable.
 
   bool initial_ = false;
   ObjectPtr initial_last_;  // The last object looked at of the initial ones.
 
   // A difference that is being sent leads to position_.
   std::deque<EventView::Event> difference_;
+  uint64_t difference_deleted_bytes_ = 0;
   bool difference_bookmark_due_ = false;
   uint64_t differences_ = 0;
 };

@@ -5,8 +5,6 @@
 #include <utility>
 #include <vector>
 
-#include "proxy/kube/object_patch.h"
-
 namespace weir {
 namespace {
 
@@ -39,9 +37,7 @@ void FindVersions(std::vector<Placed>& deletions, const EventView& view,
       }
       it->event.version = event.version;
       it->inferred = event.inferred;
-      it->event.object = view.Includes(*event.object)
-                             ? event.object
-                             : WithResourceVersion(*it->event.object, event.version);
+      if (view.Includes(*event.object)) it->event.object = event.object;
     }
   });
 }
@@ -67,9 +63,8 @@ std::deque<EventView::Event> WatchDifference(const EventView& view, const Revisi
       placed.push_back(std::move(deletion));
       continue;
     }
-    const ObjectPtr& object = deletion.event.object;
-    difference.push_back(
-        {WatchEventType::kDeleted, WithResourceVersion(*object, before.version), before.version});
+    deletion.event.version = before.version;
+    difference.push_back(std::move(deletion.event));
   }
   std::stable_sort(placed.begin(), placed.end(), ByPlace);
   for (Placed& next : placed) difference.push_back(std::move(next.event));

@@ -104,6 +104,10 @@ void RoutedRequest::OnVerdict(Authenticator::Verdict verdict) {
 }
 
 void RoutedRequest::FindCache() {
+  std::optional<FieldMatcher> fields =
+      FieldMatcher::For(decision_.key.resource, decision_.fields, false);
+  if (!fields.has_value()) return Forward(ForwardReason::kSelector);
+  fields_ = *std::move(fields);
   CacheKey& key = decision_.key;
   if (key.representation == Representation::kProtobuf &&
       context_.no_protobuf.contains(key.resource.Name())) {
@@ -191,7 +195,8 @@ void RoutedRequest::ServeWatch(CacheReplica& replica) {
       replica, *std::move(cursor), decision_,
       WatchStreamOptions{.bookmark_interval = context_.options.bookmark_interval,
                          .timeout = timeout},
-      Head(WatchContentType(decision_.key.representation)), writer_, context_.streams);
+      Head(WatchContentType(decision_.key.representation)), writer_, context_.streams,
+      *context_.pinned);
   stream_ = stream.get();
   inner_ = std::move(stream);
   context_.open_streams.insert(this);
@@ -245,7 +250,11 @@ ResponseWriter& RoutedRequest::ForwardWriter() {
 }
 
 EventView RoutedRequest::View() const {
-  return EventView(decision_.info.namespace_name, decision_.labels, decision_.fields);
+  const ListOptions& options = decision_.options;
+  return EventView({.namespace_name = decision_.info.namespace_name,
+                    .label_selector = options.label_selector,
+                    .field_selector = options.field_selector},
+                   decision_.labels, fields_);
 }
 
 ResponseHead RoutedRequest::Head(std::string_view content_type) const {

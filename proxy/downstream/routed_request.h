@@ -7,6 +7,7 @@
 #include "proxy/cache/cacher_map.h"
 #include "proxy/downstream/authenticator.h"
 #include "proxy/downstream/decision.h"
+#include "proxy/downstream/pinned_streams.h"
 #include "proxy/downstream/request_stats.h"
 #include "proxy/downstream/router.h"
 #include "proxy/downstream/stream_row.h"
@@ -28,6 +29,8 @@ struct RouterContext {
   StatsRegistry& registry;
   RequestStats requests{registry};
   WatchStreamStats streams{registry};
+  std::unique_ptr<PinnedStreams> pinned =
+      std::make_unique<PinnedStreams>(dispatcher, options.pinned_bytes_budget, registry);
   CounterHandle list_bytes;
   // Kinds that have no protobuf (custom resources), learnt from 406 answers; by Name().
   StringSet no_protobuf;
@@ -78,6 +81,7 @@ class RoutedRequest : public RequestHandler {
   const uint64_t id_;
   const std::string authorization_, user_agent_;
 
+  FieldMatcher fields_;  // Of decision_.fields.
   RequestHandle check_;
   CacheReplica* replica_ = nullptr;  // Alive while subscription_ or the inner handler is.
   RequestHandle subscription_;

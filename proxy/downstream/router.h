@@ -24,6 +24,8 @@ struct RouterOptions {
   absl::Duration bookmark_interval = absl::Seconds(5);
   absl::Duration min_watch_timeout =
       absl::Minutes(30);  // No timeoutSeconds: [t, 2t), as the API server.
+  // Objects that watches behind the window may keep alive together; see PinnedStreams.
+  size_t pinned_bytes_budget = 64 << 20;
 };
 
 // One worker's requests: decides, authenticates, then serves from the cache or forwards. Its

@@ -6,6 +6,7 @@
 
 #include "proxy/base/status.h"
 #include "proxy/base/strings.h"
+#include "proxy/kube/partial_metadata.h"
 #include "proxy/kube/watch_event.h"
 
 namespace weir {
@@ -41,12 +42,16 @@ WatchStreamStats::WatchStreamStats(StatsRegistry& registry)
                                          "Watches ended by Weir.", {{"reason", "cache"}})),
       ended_by_drain(registry.AddCounter("weir_downstream_watch_ends_total",
                                          "Watches ended by Weir.", {{"reason", "drain"}})),
+      ended_behind(registry.AddCounter("weir_downstream_watch_ends_total", "Watches ended by Weir.",
+                                       {{"reason", "behind"}})),
+      ended_pinned(registry.AddCounter("weir_downstream_watch_ends_total", "Watches ended by Weir.",
+                                       {{"reason", "pinned"}})),
       open(registry.AddGauge("weir_downstream_watch_streams",
                              "Watches being served from the cache.")) {}
 
 WatchStream::WatchStream(CacheReplica& replica, WatchCursor cursor, const Decision& decision,
                          const WatchStreamOptions& options, const ResponseHead& head,
-                         ResponseWriter& writer, WatchStreamStats& stats)
+                         ResponseWriter& writer, WatchStreamStats& stats, PinnedStreams& pinned)
     : replica_(replica),
       bookmarks_(decision.bookmarks),
       end_bookmark_(decision.end_bookmark),
@@ -54,17 +59,22 @@ WatchStream::WatchStream(CacheReplica& replica, WatchCursor cursor, const Decisi
       options_(options),
       writer_(writer),
       stats_(stats),
+      pinned_(pinned),
       started_(writer.dispatcher().Now()),
       cursor_(std::move(cursor)),
       initial_done_(!decision.initial_events),
       sent_version_(decision.initial_events ? ResourceVersion() : decision.at_least) {
   stats_.open->Add(1);
-  api_version_ = replica_.api_version();
-  kind_ = replica_.kind();
+  const bool to_metadata = cursor_->view().shape().to_metadata;
+  api_version_ = to_metadata ? kPartialMetadataApiVersion : replica_.api_version();
+  kind_ = to_metadata ? kPartialMetadataKind : replica_.kind();
   writer_.SendHead(head);
 }
 
-WatchStream::~WatchStream() { stats_.open->Add(-1); }
+WatchStream::~WatchStream() {
+  pinned_.Remove(*this);
+  stats_.open->Add(-1);
+}
 
 void WatchStream::Start() {
   subscription_ = replica_.Subscribe({.on_change = [this] { OnCacheChange(); }});
@@ -75,19 +85,19 @@ void WatchStream::Start() {
     });
     bookmark_timer_->Enable(options_.bookmark_interval);
   }
-  timeout_timer_ = writer_.dispatcher().CreateTimer([this] {
-    stats_.ended_by_timeout->Add();
-    SendDueBookmark();
-    Finish();
-  });
+  timeout_timer_ =
+      writer_.dispatcher().CreateTimer([this] { EndGracefully(*stats_.ended_by_timeout); });
   timeout_timer_->Enable(options_.timeout);
   Pump();
 }
 
 void WatchStream::OnReset(absl::Status) { Stop(); }
 
+// What was queued may take its time: nothing is held for it but that.
 void WatchStream::Stop() {
   ended_ = true;
+  pinned_.Remove(*this);
+  cursor_.reset();
   subscription_.reset();
   // Not destroyed: one of them may be calling.
   if (bookmark_timer_ != nullptr) bookmark_timer_->Disable();
@@ -95,9 +105,14 @@ void WatchStream::Stop() {
 }
 
 void WatchStream::OnDrain() {
-  if (ended_) return;
-  stats_.ended_by_drain->Add();
+  if (!ended_) EndGracefully(*stats_.ended_by_drain);
+}
+
+// What is pulled before the bookmark may have ended it already.
+void WatchStream::EndGracefully(Counter& reason) {
   SendDueBookmark();
+  if (ended_) return;
+  reason.Add();
   Finish();
 }
 
@@ -112,11 +127,18 @@ void WatchStream::OnCacheChange() {
 void WatchStream::Pump() {
   if (ended_) return;
   caught_up_ = false;
-  while (!ended_ && !caught_up_ && writer_.writable()) {
-    const std::optional<WatchCursor::Item> item = cursor_.Next();
+  while (!caught_up_) {
+    if (!options_.coalesce && initial_done_ && cursor_->passed_by()) {
+      // The client goes on from the last version it was sent.
+      return Abandon(*stats_.ended_behind);
+    }
+    if (!writer_.writable()) break;
+    const std::optional<WatchCursor::Item> item = cursor_->Next();
     if (item.has_value()) Send(*item);
+    if (ended_) return;
     caught_up_ = !item.has_value();
   }
+  if (!caught_up_ && cursor_->pinned().bytes() > 0) pinned_.Add(*this);
 }
 
 void WatchStream::Send(const WatchCursor::Item& item) {
@@ -139,6 +161,8 @@ void WatchStream::Send(const WatchCursor::Item& item) {
       return;
     case WatchCursor::Item::Kind::kExpired:
       return Expire();
+    case WatchCursor::Item::Kind::kNotShowable:
+      return Abandon(*stats_.ended_by_cache);
   }
 }
 
@@ -153,7 +177,7 @@ void WatchStream::SendEvent(WatchEventType type, const ObjectPtr& object) {
   bytes_sent_ += size;
   stats_.events_sent->Add();
   stats_.bytes_sent->Add(size);
-  if (const uint64_t differences = cursor_.differences_sent(); differences > differences_seen_) {
+  if (const uint64_t differences = cursor_->differences_sent(); differences > differences_seen_) {
     stats_.differences_sent->Add(differences - differences_seen_);
     differences_seen_ = differences;
   }
@@ -183,8 +207,19 @@ void WatchStream::SendBookmark(ResourceVersion version, bool initial_events_end)
 void WatchStream::SendDueBookmark() {
   Pump();
   if (ended_ || !bookmarks_ || !initial_done_ || !caught_up_) return;
-  const ResourceVersion complete = cursor_.complete_through();
+  const ResourceVersion complete = cursor_->complete_through();
   if (sent_version_ < complete) SendBookmark(complete, false);
+}
+
+void WatchStream::EndPinned() { Abandon(*stats_.ended_pinned); }
+
+// A clean end before the end bookmark makes client-go ask for the same again at once; a reset makes
+// it list instead.
+void WatchStream::Abandon(Counter& reason) {
+  reason.Add();
+  if (initial_done_ || !end_bookmark_) return Finish();
+  Stop();
+  writer_.Reset();
 }
 
 void WatchStream::Finish() {
@@ -198,12 +233,12 @@ void WatchStream::Describe(StreamRow& row) const {
   row.events_sent = events_sent_;
   row.bytes_sent = bytes_sent_;
   row.bookmarks_sent = bookmarks_sent_;
-  row.differences_sent = cursor_.differences_sent();
+  row.differences_sent = cursor_ ? cursor_->differences_sent() : differences_seen_;
   row.sent_version = sent_version_;
   row.queued_bytes = writer_.queued_bytes();
   if (ended_ || replica_.state() != CacheReplica::State::kSynced) return;
-  row.events_behind = cursor_.events_behind();
-  if (const auto oldest = cursor_.oldest_pending()) row.seconds_behind = now - *oldest;
+  row.events_behind = cursor_->events_behind();
+  if (const auto oldest = cursor_->oldest_pending()) row.seconds_behind = now - *oldest;
 }
 
 }  // namespace weir

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "proxy/base/stats.h"
 #include "proxy/cache/watch_cursor.h"
 #include "proxy/downstream/decision.h"
+#include "proxy/downstream/pinned_streams.h"
 #include "proxy/downstream/stream_row.h"
 #include "proxy/http/exchange.h"
 
@@ -16,30 +17,37 @@ namespace weir {
 struct WatchStreamStats {
   explicit WatchStreamStats(StatsRegistry& registry);
   CounterHandle events_sent, bookmarks_sent, differences_sent, bytes_sent, ended_by_timeout,
-      ended_by_cache, ended_by_drain;
+      ended_by_cache, ended_by_drain, ended_behind, ended_pinned;
   GaugeHandle open;
 };
 
 struct WatchStreamOptions {
   absl::Duration bookmark_interval = absl::Seconds(5);
   absl::Duration timeout;  // Then the stream ends cleanly.
+  // A reader that the window has passed by is sent the difference. If not: it is ended cleanly, as
+  // the API server ends a watch that is too slow, and asks the API server for what it has missed.
+  bool coalesce = true;
 };
 
 // One client's watch, served from a cache: pulls from its WatchCursor whenever the connection
 // can take more and holds nothing else. Objects go out by reference.
-// REQUIRES: replica, writer, stats outlive it; the replica is synced.
+// REQUIRES: replica, writer, stats, pinned outlive it; the replica is synced.
 class WatchStream : public RequestHandler {
  public:
   // Sends the head at once, as the API server does: clients measure from it.
   WatchStream(CacheReplica& replica, WatchCursor cursor, const Decision& decision,
               const WatchStreamOptions& options, const ResponseHead& head, ResponseWriter& writer,
-              WatchStreamStats& stats);
+              WatchStreamStats& stats, PinnedStreams& pinned);
   ~WatchStream() override;
 
   // Begins to send. Not in the constructor, so that the owner has it by then.
   void Start();
   // Fills in what only the stream knows.
   void Describe(StreamRow& row) const;
+
+  // For PinnedStreams. REQUIRES (both): it has been added and not removed.
+  const WatchCursor& cursor() const { return *cursor_; }
+  void EndPinned();
 
   void OnBody(std::string_view bytes) override { writer_.ConsumeBody(bytes.size()); }
   void OnEnd(HeaderList) override {}
@@ -56,6 +64,11 @@ class WatchStream : public RequestHandler {
   // A bookmark, if the client wants them, has all there is and knows less than that.
   void SendDueBookmark();
   void Expire();
+  // With a last bookmark.
+  void EndGracefully(Counter& reason);
+  // Whatever is still to be sent. A client must not be left to think that its initial events have
+  // all come.
+  void Abandon(Counter& reason);
   void Finish();
   void Stop();
 
@@ -66,11 +79,12 @@ class WatchStream : public RequestHandler {
   const WatchStreamOptions options_;
   ResponseWriter& writer_;
   WatchStreamStats& stats_;
+  PinnedStreams& pinned_;
   const MonotonicTime started_;
 
   // Changes with each event. The subscription keeps the replica that the cursor reads.
   RequestHandle subscription_;
-  WatchCursor cursor_;
+  std::optional<WatchCursor> cursor_;  // Until it has ended.
   bool ended_ = false;
   bool caught_up_ = false;  // The last Pump() sent all there was.
   bool initial_done_;

@@ -96,6 +96,48 @@ BENCHMARK(EventToReaders)
     ->Args({1000, 100})
     ->Iterations(20000);
 
+// Readers of one selector, or of all objects' metadata: what each event costs them all together,
+// and how often it was evaluated for them.
+void EventToReadersOfOneView(benchmark::State& state) {
+  constexpr int kCount = 1000;
+  Cache cache(kCount);
+  const bool to_metadata = state.range(1) != 0;
+  const ViewShape shape{.label_selector = to_metadata ? "" : "app=web", .to_metadata = to_metadata};
+  const auto view = [&shape] {
+    return EventView(shape, LabelSelector::Parse(shape.label_selector).value(), FieldMatcher());
+  };
+  std::vector<WatchCursor> cursors;
+  for (int64_t i = 0; i < state.range(0); ++i) {
+    cursors.push_back(
+        WatchCursor::After(*cache.replica, view(), {cache.replica->newest(), 0}, V(kCount)));
+  }
+  const ViewClassPtr shared = cache.replica->view_classes().Get(view());
+  uint64_t version = kCount;
+  uint64_t read = 0;
+  for (auto _ : state) {
+    state.PauseTiming();
+    ObjectSpec spec = Spec(static_cast<int>(version % kCount), version + 1);
+    spec.labels = {{"app", version % 2 == 0 ? "web" : "db"}};
+    ++version;
+    if (!cache.builder.Add(MakeEvent(WatchEventType::kModified, spec)).ok()) {
+      state.SkipWithError("refused");
+    }
+    cache.core->Append(cache.builder.Take(MonotonicTime()));
+    state.ResumeTiming();
+    for (WatchCursor& cursor : cursors) {
+      while (cursor.Next().has_value()) ++read;
+    }
+  }
+  benchmark::DoNotOptimize(read);
+  state.counters["evaluations_per_event"] =
+      static_cast<double>(shared->evaluations()) / static_cast<double>(state.iterations());
+}
+BENCHMARK(EventToReadersOfOneView)
+    ->ArgNames({"readers", "metadata"})
+    ->ArgsProduct({{1, 100, 1000}, {0, 1}})
+    ->Iterations(2000)
+    ->Unit(benchmark::kMicrosecond);
+
 void InitialEvents(benchmark::State& state) {
   Cache cache(static_cast<int>(state.range(0)));
   for (auto _ : state) {

@@ -14,6 +14,7 @@
 #include "proxy/base/strings.h"
 #include "proxy/cache/cacher_map.h"
 #include "tests/cache/reader_model.h"
+#include "tests/cache/view_of.h"
 #include "tests/support/fake_lister_watcher.h"
 #include "tests/support/manual_dispatcher.h"
 

@@ -70,8 +70,8 @@ class TestWorker {
     if (replica == nullptr) return;
     auto reader = std::make_unique<Reader>();
     reader->replica = replica;
-    reader->model = std::make_unique<ReaderModel>(
-        *replica, resource_, EventView(key.namespace_name, LabelSelector(), FieldSelector()));
+    reader->model = std::make_unique<ReaderModel>(*replica, resource_,
+                                                  ViewOf({.namespace_name = key.namespace_name}));
     reader->handle = replica->Subscribe({.on_change = [raw = reader.get()] { OnChange(*raw); }});
     OnChange(*reader);
     readers_.push_back(std::move(reader));

@@ -92,7 +92,7 @@ class ReaderModel {
   std::map<std::string, ObjectPtr> Expected(ResourceVersion version) const {
     std::map<std::string, ObjectPtr> state;
     for (auto& [key, object] : resource_.StateAt(version)) {
-      if (view_.Includes(*object)) state[key] = object;
+      if (view_.Includes(*object)) state[key] = view_.Show(object);
     }
     return state;
   }
@@ -109,6 +109,8 @@ class ReaderModel {
         ASSERT_GE(item.version, last_);
         last_ = item.version;
         return CheckCompleteAt(item.version);
+      case WatchCursor::Item::Kind::kNotShowable:
+        FAIL();
       case WatchCursor::Item::Kind::kExpired:
         ASSERT_FALSE(initial_);
         ++expired_;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/cache/watch_cursor.h"
 
-#include "tests/cache/cache_fixture.h"
+#include "tests/cache/small_window_fixture.h"
 
 namespace weir {
 namespace {
@@ -9,22 +9,8 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-class WatchCursorTest : public CacheFixture {
+class WatchCursorTest : public SmallWindowFixture {
  protected:
-  WatchCursorTest()
-      : CacheFixture({.window_events = 4, .window_bytes = 1 << 20, .window_min_events = 1}) {}
-
-  // A watch from `since`.
-  WatchCursor CursorAt(const CacheReplica& replica, uint64_t since, EventView view = EventView()) {
-    return WatchCursor::After(replica, std::move(view), replica.Find(V(since)).value(), V(since));
-  }
-  // So many events that the window forgets what came before.
-  void FloodWindow(const std::string& name = "flood") {
-    for (int i = 0; i < 5; ++i) {
-      resource_.Put({.name = name});
-      dispatcher_.RunReady();
-    }
-  }
   // The API server forgets; what has happened meanwhile is learnt by a relist.
   template <typename Meanwhile>
   void Relist(Meanwhile meanwhile) {
@@ -35,9 +21,6 @@ class WatchCursorTest : public CacheFixture {
     meanwhile();
     resource_.Compact();
     dispatcher_.Advance(absl::Seconds(10));
-  }
-  static EventView Web() {
-    return EventView("", LabelSelector::Parse("app=web").value(), FieldSelector());
   }
 };
 
@@ -231,6 +214,43 @@ TEST_F(WatchCursorTest, StaysValidWhenTheCacheBecomesUnavailable) {
   ASSERT_EQ(replica.state(), CacheReplica::State::kUnavailable);
   EXPECT_THAT(ReadAll(cursor), ElementsAre("ADDED a@11"));
   EXPECT_EQ(cursor.events_behind(), 0U);
+}
+
+TEST_F(WatchCursorTest, SaysWhatLivesForItAlone) {
+  const std::string data(10000, 'x');
+  resource_.Put({.name = "a", .data = data});
+  resource_.Put({.name = "b", .data = data});
+  CacheReplica& replica = Replica();
+  const uint64_t a = (*replica.newest()->objects.Find({"default", "a"}))->footprint();
+  WatchCursor cursor = CursorNow(replica);
+  resource_.Put({.name = "a", .data = data});
+  dispatcher_.RunReady();
+  EXPECT_EQ(cursor.pinned().bytes(), 0U) << "the window holds it too";
+  FloodWindow();
+  const uint64_t flood = (*replica.newest()->objects.Find({"default", "flood"}))->footprint();
+  EXPECT_EQ(cursor.retired_since(), a + 4 * flood);
+  EXPECT_EQ(cursor.pinned().by_place, a + 4 * flood);
+  for (int i = 0; i < 10; ++i) resource_.Put({.name = "a", .data = data});
+  dispatcher_.RunReady();
+  EXPECT_EQ(cursor.retired_since(), 11 * a + 4 * flood);
+  EXPECT_EQ(cursor.pinned().by_place, 2 * a) << "no more than it had";
+  ReadAll(cursor);
+  EXPECT_EQ(cursor.pinned().bytes(), 0U);
+}
+
+TEST_F(WatchCursorTest, SaysWhatADifferenceKeeps) {
+  for (int i = 0; i < 3; ++i) resource_.Put({.name = StrCat("o", i), .data = "content"});
+  CacheReplica& replica = Replica();
+  const uint64_t each = (*replica.newest()->objects.Find({"default", "o0"}))->footprint();
+  WatchCursor cursor = CursorNow(replica);
+  for (int i = 0; i < 3; ++i) resource_.Delete("default", StrCat("o", i));
+  dispatcher_.RunReady();
+  FloodWindow();
+  ASSERT_EQ(cursor.Next()->type, WatchEventType::kDeleted);
+  EXPECT_EQ(cursor.pinned().by_difference, 2 * each);
+  EXPECT_EQ(cursor.pinned().by_place, 0U);
+  ReadAll(cursor);
+  EXPECT_EQ(cursor.pinned().bytes(), 0U);
 }
 
 // A reader that stands still costs one event per object that changed, and a root.

@@ -67,15 +67,13 @@ class WatchPropertyTest : public CacheFixture, public testing::WithParamInterfac
   }
 
   void AddReader(const CacheReplica& replica) {
-    EventView view;
-    if (OneIn(3)) view = EventView("a", LabelSelector(), FieldSelector());
-    if (OneIn(3)) {
-      view = EventView("", LabelSelector::Parse("app in (web),app!=db").value(), FieldSelector());
-    }
-    if (OneIn(6)) {
-      view = EventView("", LabelSelector(), FieldSelector::Parse("metadata.name=o3").value());
-    }
-    readers_.push_back(std::make_unique<ReaderModel>(replica, resource_, std::move(view)));
+    // Few enough shapes that some readers share one.
+    ViewShape shape;
+    if (OneIn(3)) shape.namespace_name = "a";
+    if (OneIn(3)) shape.label_selector = "app in (web),app!=db";
+    if (OneIn(6)) shape.field_selector = "metadata.name=o3";
+    shape.to_metadata = OneIn(3);
+    readers_.push_back(std::make_unique<ReaderModel>(replica, resource_, ViewOf(std::move(shape))));
     if (OneIn(2)) {
       readers_.back()->StartWithInitialEvents();
     } else {
