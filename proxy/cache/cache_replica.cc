@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "proxy/base/check.h"
-#include "proxy/cache/cache_replica_core.h"
+#include "proxy/cache/cacher.h"
 
 namespace weir {
 
@@ -45,17 +45,34 @@ void CacheReplica::Core::Sync(const WatchWindow& window, const CacheTraits& trai
 }
 
 void CacheReplica::Core::Append(RevisionPtr revision) {
-  // One that was published while this replica was being synced came with the window.
-  if (state_ != State::kSynced || revision->sequence <= window_.newest()->sequence) return;
-  window_.Append(std::move(revision));
-  Notify();
+  if (Take(std::move(revision))) Notify();
 }
 
 void CacheReplica::Core::SetTraits(const CacheTraits& traits) {
-  if (state_ != State::kSynced) return;
+  if (Take(traits)) Notify();
+}
+
+void CacheReplica::Core::Prove(RevisionPtr revision, const CacheTraits& traits) {
+  const bool newer = revision != nullptr && Take(std::move(revision));
+  if (Take(traits) || newer) Notify();
+}
+
+// Both say whether that is worth telling the readers.
+
+bool CacheReplica::Core::Take(RevisionPtr revision) {
+  // One that was published while this replica was being synced came with the window.
+  if (state_ != State::kSynced || revision->sequence <= window_.newest()->sequence) return false;
+  window_.Append(std::move(revision));
+  return true;
+}
+
+bool CacheReplica::Core::Take(const CacheTraits& traits) {
+  if (state_ != State::kSynced) return false;
   const bool envelope_learnt = traits.envelope.has_value() && !traits_.envelope.has_value();
+  const bool proved =
+      traits.current_as_of != traits_.current_as_of || traits.access != traits_.access;
   traits_ = traits;
-  if (envelope_learnt) Notify();
+  return envelope_learnt || proved;
 }
 
 void CacheReplica::Core::SetUnavailable(absl::Status reason) {
@@ -129,7 +146,27 @@ const WatchWindow& CacheReplica::window() const {
 ViewClasses& CacheReplica::view_classes() const { return core_->view_classes_; }
 
 void CacheReplica::WantEnvelope() {
-  if (!envelope().has_value()) core_->outlets_.want_envelope();
+  if (envelope().has_value()) return;
+  core_->outlets_.ask([](Cacher& cacher) { cacher.WantEnvelope(); });
+}
+
+void CacheReplica::WantCurrent(ResourceVersion at_least) {
+  core_->outlets_.ask([at_least](Cacher& cacher) { cacher.WantCurrent(at_least); });
+}
+MonotonicTime CacheReplica::current_as_of() const { return core_->traits_.current_as_of; }
+
+void CacheReplica::WantAccess(ReadVerb verb) {
+  core_->outlets_.ask([verb](Cacher& cacher) { cacher.WantAccess(verb); });
+}
+const Access& CacheReplica::access(ReadVerb verb) const {
+  return core_->traits_.access.at(static_cast<size_t>(verb));
+}
+
+std::optional<bool> CacheReplica::stream_list() const { return core_->traits_.stream_list; }
+
+bool CacheReplica::derives_metadata() const {
+  return key().representation == Representation::kProtobuf ||
+         (envelope().has_value() && !envelope()->custom_resource);
 }
 
 RequestHandle CacheReplica::Subscribe(Callbacks callbacks) {

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "proxy/cache/access.h"
 #include "proxy/cache/cache_key.h"
 #include "proxy/cache/revision.h"
 #include "proxy/cache/watch_window.h"
@@ -57,6 +58,23 @@ class CacheReplica {
   ViewClasses& view_classes() const;
   // Asks the Cacher for envelope() if it is not known; on_change comes when it is.
   void WantEnvelope();
+
+  // Asks the Cacher to make sure, with one list of metadata, that its state is the API server's at
+  // some moment after this call, and to raise newest()->version to that list's version.
+  // `at_least` not set: a consistent read, which also moves current_as_of(); set: only until
+  // newest()->version is that or later. on_change comes when it is done, never if it fails.
+  void WantCurrent(ResourceVersion at_least = {});
+  // newest() is at least as new as the API server's state was at this moment: the start of the
+  // last consistent proof that succeeded. The default value before the first one.
+  MonotonicTime current_as_of() const;
+  const Access& access(ReadVerb verb) const;
+  // Has the API server asked again for access(verb); on_change comes with the answer, never if it
+  // fails.
+  void WantAccess(ReadVerb verb);
+  // Whether the API server takes sendInitialEvents; nullopt until that was tried.
+  std::optional<bool> stream_list() const;
+  // Every object's PartialObjectMetadata can be made of its bytes: protobuf, or a built-in kind.
+  bool derives_metadata() const;
 
   struct Callbacks {
     // State, newest() or envelope() changed. May subscribe and unsubscribe.

@@ -14,12 +14,17 @@
 
 namespace weir {
 
+class Cacher;
+
 // What readers need to know of a Cacher beside its Revisions.
 struct CacheTraits {
   std::optional<ListEnvelope> envelope;
   std::string api_version, kind;
   bool healthy = false;
   MonotonicTime health_changed;
+  std::optional<bool> stream_list;
+  MonotonicTime current_as_of;
+  AccessTable access;
 };
 
 // How many readers a replica has, readable from its Cacher's worker.
@@ -30,7 +35,8 @@ using ReaderCount = std::atomic<size_t>;
 class CacheReplica::Core {
  public:
   struct Outlets {
-    std::function<void()> want_envelope;
+    // Has the Cacher, if there still is one, do something; on its own worker.
+    std::function<void(std::function<void(Cacher&)>)> ask;
     std::function<void()> on_readers;  // There are more or fewer. Must not destroy the replica.
   };
   Core(CacheKey key, const CacherOptions& options, Outlets outlets);
@@ -40,6 +46,8 @@ class CacheReplica::Core {
   void Sync(const WatchWindow& window, const CacheTraits& traits);
   void Append(RevisionPtr revision);
   void SetTraits(const CacheTraits& traits);
+  // Both at once. `revision` may be nullptr.
+  void Prove(RevisionPtr revision, const CacheTraits& traits);
   void SetUnavailable(absl::Status reason);
 
   RequestHandle Subscribe(Callbacks callbacks);
@@ -49,6 +57,8 @@ class CacheReplica::Core {
   friend class CacheReplica;
   class Subscription;
 
+  bool Take(RevisionPtr revision);
+  bool Take(const CacheTraits& traits);
   void Notify();
   void Remove(Subscription* subscription);
   void Compact();

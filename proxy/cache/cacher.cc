@@ -148,6 +148,10 @@ void Cacher::WantEnvelope() {
   });
 }
 
+void Cacher::WantCurrent(ResourceVersion /*at_least*/) {}
+
+void Cacher::WantAccess(ReadVerb /*verb*/) {}
+
 void Cacher::UpdateGauges() {
   stats_.objects->Set(static_cast<int64_t>(objects()));
   stats_.object_bytes->Set(static_cast<int64_t>(object_bytes()));

@@ -45,6 +45,9 @@ class Cacher {
   void RaiseFloor() { env_.floors.Raise(key_.resource, version()); }
   // Learns how a LIST of this resource is framed, if that is not known, and publishes it.
   void WantEnvelope();
+  // See CacheReplica.
+  void WantCurrent(ResourceVersion at_least);
+  void WantAccess(ReadVerb verb);
 
   const CacheKey& key() const { return key_; }
   bool synced() const { return builder_.has_state(); }

@@ -21,8 +21,12 @@ void CacherMap::SetPeers(const std::vector<CacherMap*>& peers) {
 
 void CacherMap::Stop() { core_->Stop(); }
 
-CacheReplica* CacherMap::Get(const CacheKey& key) { return core_->Get(key); }
-CacheReplica* CacherMap::Find(const CacheKey& key) { return core_->Find(key); }
+CacheReplica* CacherMap::Get(const CacheKey& key, const Narrowing& narrowing) {
+  return core_->Get(key, narrowing);
+}
+CacheReplica* CacherMap::Find(const CacheKey& key, const Narrowing& narrowing) {
+  return core_->Find(key, narrowing);
+}
 void CacherMap::DropAll(const absl::Status& reason) { core_->DropAll(reason); }
 std::vector<CacheRow> CacherMap::Rows() const { return core_->Rows(); }
 

@@ -25,6 +25,13 @@ struct CacheRow {
   absl::Duration since_event;  // Age of the last event or bookmark.
 };
 
+// What a reader can do itself when it is given a cache that holds more than it asked for; to choose
+// by labels and namespace it always can.
+struct Narrowing {
+  bool fields_local = false;    // Choose by its field selector.
+  bool metadata_local = false;  // Make metadata of whole objects.
+};
+
 // Makes the source of a Cacher, on the calling worker.
 using ListerWatcherFactory = std::function<ListerWatcherPtr(const CacheKey& key)>;
 
@@ -51,12 +58,13 @@ class CacherMap {
   // dispatchers have stopped; called on every map before the first one is destroyed.
   void Stop();
 
-  // The replica of this very key, or a synced one that holds more (no selectors, all namespaces)
-  // and the same encoding; made if there is none. Valid in this turn, longer if subscribed to.
-  // nullptr: recently unavailable, or too many caches: forward.
-  CacheReplica* Get(const CacheKey& key);
+  // The replica of this very key, or a synced one that holds more (no selectors, all namespaces,
+  // whole objects) and the same encoding, as far as `narrowing` allows; made if there is none.
+  // Valid in this turn, longer if subscribed to. nullptr: recently unavailable, too many caches or
+  // bytes: forward.
+  CacheReplica* Get(const CacheKey& key, const Narrowing& narrowing = {});
   // As Get, but never makes one.
-  CacheReplica* Find(const CacheKey& key);
+  CacheReplica* Find(const CacheKey& key, const Narrowing& narrowing = {});
 
   // Access has been lost or credentials have changed identity: every cache goes, its readers are
   // told (kUnavailable). On this worker at once, on the others by Post.

@@ -51,9 +51,9 @@ CacherMap::Core& CacherMap::Core::HomeOf(const CacheKey& key) {
 
 // The side of the readers.
 
-CacheReplica* CacherMap::Core::Get(const CacheKey& key) {
+CacheReplica* CacherMap::Core::Get(const CacheKey& key, const Narrowing& narrowing) {
   thread_.Check();
-  if (CacheReplica* const found = Find(key)) return found;
+  if (CacheReplica* const found = Find(key, narrowing)) return found;
   if (stopped_ || RecentlyUnavailable(key)) return nullptr;
   if (slots_.size() >= env_.options.max_caches || OverBudget()) {
     refused_->Add();
@@ -69,10 +69,10 @@ bool CacherMap::Core::OverBudget() const {
   return bytes >= static_cast<double>(env_.options.byte_budget);
 }
 
-CacheReplica* CacherMap::Core::Find(const CacheKey& key) {
+CacheReplica* CacherMap::Core::Find(const CacheKey& key, const Narrowing& narrowing) {
   CacheReplica* const exact = FindExact(key);
   if (exact != nullptr && exact->state() == CacheReplica::State::kSynced) return exact;
-  CacheReplica* const wider = FindWider(key);
+  CacheReplica* const wider = FindWider(key, narrowing);
   return wider != nullptr ? wider : exact;
 }
 
@@ -84,17 +84,34 @@ CacheReplica* CacherMap::Core::FindExact(const CacheKey& key) {
   return slot.replica.get();
 }
 
-CacheReplica* CacherMap::Core::FindWider(const CacheKey& key) {
-  CacheKey wider = key;
-  wider.label_selector.clear();
-  wider.field_selector.clear();
-  for (const std::string& namespace_name : {key.namespace_name, std::string()}) {
-    wider.namespace_name = namespace_name;
-    const auto it = replicas_.find(wider);
-    if (it == replicas_.end() || wider == key) continue;
-    if (it->second->replica->state() == CacheReplica::State::kSynced) return FindExact(wider);
+// Of those that hold what is asked for, the ones that hold least beyond it come first.
+CacheReplica* CacherMap::Core::FindWider(const CacheKey& key, const Narrowing& narrowing) {
+  constexpr unsigned kWholeObjects = 8, kAllNamespaces = 4, kAllFields = 2, kAllLabels = 1;
+  const unsigned possible =
+      (key.metadata_only && narrowing.metadata_local ? kWholeObjects : 0) |
+      (key.namespace_name.empty() ? 0 : kAllNamespaces) |
+      (!key.field_selector.empty() && narrowing.fields_local ? kAllFields : 0) |
+      (key.label_selector.empty() ? 0 : kAllLabels);
+  for (unsigned widened = 1; widened <= possible; ++widened) {
+    if ((widened & ~possible) != 0) continue;
+    CacheKey wider = key;
+    if ((widened & kWholeObjects) != 0) wider.metadata_only = false;
+    if ((widened & kAllNamespaces) != 0) wider.namespace_name.clear();
+    if ((widened & kAllFields) != 0) wider.field_selector.clear();
+    if ((widened & kAllLabels) != 0) wider.label_selector.clear();
+    CacheReplica* const found = FindSynced(wider);
+    if (found == nullptr) continue;
+    if ((widened & kWholeObjects) != 0 && !found->derives_metadata()) continue;
+    return FindExact(wider);
   }
   return nullptr;
+}
+
+CacheReplica* CacherMap::Core::FindSynced(const CacheKey& key) {
+  const auto it = replicas_.find(key);
+  if (it == replicas_.end()) return nullptr;
+  CacheReplica* const replica = it->second->replica.get();
+  return replica->state() == CacheReplica::State::kSynced ? replica : nullptr;
 }
 
 bool CacherMap::Core::RecentlyUnavailable(const CacheKey& key) {
@@ -112,10 +129,14 @@ CacheReplica* CacherMap::Core::Make(const CacheKey& key) {
   slot->id = id;
   slot->replica = std::make_unique<CacheReplica>(std::make_unique<CacheReplica::Core>(
       key, env_.options,
-      CacheReplica::Core::Outlets{
-          .want_envelope =
-              [this, key] { Send(HomeOf(key), [key](Core& home) { home.WantEnvelope(key); }); },
-          .on_readers = [this, id] { OnReaders(id); }}));
+      CacheReplica::Core::Outlets{.ask =
+                                      [this, key](std::function<void(Cacher&)> request) {
+                                        Send(HomeOf(key),
+                                             [key, request = std::move(request)](Core& home) {
+                                               home.Ask(key, request);
+                                             });
+                                      },
+                                  .on_readers = [this, id] { OnReaders(id); }}));
   slot->idle_timer = env_.dispatcher.CreateTimer([this, id] { OnIdle(id); });
   slot->idle_timer->Enable(env_.options.idle_timeout);
   slot->readers = env_.registry.AddGauge("weir_cache_readers", "Requests that read a cache.",
@@ -212,9 +233,10 @@ void CacherMap::Core::Detach(const CacheKey& key, const Attachment& attachment) 
   if (it != homes_.end() && !it->second->Detach(attachment)) DropHome(key);
 }
 
-void CacherMap::Core::WantEnvelope(const CacheKey& key) {
+void CacherMap::Core::Ask(const CacheKey& key, const std::function<void(Cacher&)>& request) {
+  thread_.Check();
   const auto it = homes_.find(key);
-  if (it != homes_.end()) it->second->cacher().WantEnvelope();
+  if (it != homes_.end()) request(it->second->cacher());
 }
 
 void CacherMap::Core::DropAll(const absl::Status& reason) {

@@ -23,8 +23,8 @@ class CacherMap::Core {
   const std::shared_ptr<VersionFloors>& floors() const { return floors_; }
   void Stop();
 
-  CacheReplica* Get(const CacheKey& key);
-  CacheReplica* Find(const CacheKey& key);
+  CacheReplica* Get(const CacheKey& key, const Narrowing& narrowing);
+  CacheReplica* Find(const CacheKey& key, const Narrowing& narrowing);
   void DropAll(const absl::Status& reason);
   std::vector<CacheRow> Rows() const;
 
@@ -33,7 +33,7 @@ class CacherMap::Core {
   // To the home of `key`.
   void Attach(const CacheKey& key, Attachment attachment);
   void Detach(const CacheKey& key, const Attachment& attachment);
-  void WantEnvelope(const CacheKey& key);
+  void Ask(const CacheKey& key, const std::function<void(Cacher&)>& request);
   // To the worker that has the replica. Without effect once that has detached.
   void Deliver(uint64_t id, const Cacher::ReplicaUpdate& update);
   void Lose(uint64_t id, absl::Status reason);
@@ -51,7 +51,8 @@ class CacherMap::Core {
 
   Core& HomeOf(const CacheKey& key);
   CacheReplica* FindExact(const CacheKey& key);
-  CacheReplica* FindWider(const CacheKey& key);
+  CacheReplica* FindWider(const CacheKey& key, const Narrowing& narrowing);
+  CacheReplica* FindSynced(const CacheKey& key);
   CacheReplica* Make(const CacheKey& key);
   bool RecentlyUnavailable(const CacheKey& key);
   void OnIdle(uint64_t id);

@@ -3,11 +3,13 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
+#include "proxy/cache/access.h"
 #include "proxy/event/dispatcher.h"
 #include "proxy/kube/list_decoder.h"
 #include "proxy/kube/watch_event.h"
@@ -21,12 +23,23 @@ struct ObjectList {
   std::vector<ObjectPtr> items;  // In the API server's order.
 };
 
+// Which objects a resource has at one resourceVersion, and which state of each.
+struct ObjectVersions {
+  struct Item {
+    std::string namespace_name, name, uid;
+    ResourceVersion version;
+    ObjectKeyView key() const { return {namespace_name, name}; }
+  };
+  ResourceVersion version;
+  std::vector<Item> items;  // In the API server's order.
+};
+
 // Receives one watch stream, in the order of the API server.
 class WatchHandler {
  public:
   virtual ~WatchHandler() = default;
-  // The API server has accepted the watch (HTTP 200).
-  virtual void OnWatchOpened() {}
+  // The API server has accepted the watch (HTTP 200) and was asked to end it after `lifetime`.
+  virtual void OnWatchOpened(absl::Duration /*lifetime*/) {}
   // The events that one read brought: never empty, kError among them only as the last.
   virtual void OnWatchEvents(std::vector<WatchEvent> events) = 0;
   // The stream has ended and no call follows. OK: the server ended it in its own time, watch again
@@ -62,6 +75,15 @@ class ListerWatcher {
   // resources that were read by stream-list.
   using EnvelopeCallback = std::function<void(absl::StatusOr<ListEnvelope>)>;
   [[nodiscard]] virtual RequestHandle LearnEnvelope(EnvelopeCallback done) = 0;
+  // Reads which objects there are, at `at_least` or any later version (not set: the most recent
+  // one, a consistent read), by a list of their metadata whatever form the key asks for.
+  using VersionsCallback = std::function<void(absl::StatusOr<ObjectVersions>)>;
+  [[nodiscard]] virtual RequestHandle ListMetadata(ResourceVersion at_least,
+                                                   VersionsCallback done) = 0;
+  // Whether Weir's own credential may do that in the scope of this source
+  // (SelfSubjectAccessReview, authorization.k8s.io/v1).
+  using AccessCallback = std::function<void(absl::StatusOr<bool>)>;
+  [[nodiscard]] virtual RequestHandle ReviewAccess(ReadVerb verb, AccessCallback done) = 0;
 };
 using ListerWatcherPtr = std::unique_ptr<ListerWatcher>;
 

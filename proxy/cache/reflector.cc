@@ -107,7 +107,7 @@ void Reflector::SetHealthy(bool healthy) {
   if (std::exchange(healthy_, healthy) != healthy) callbacks_.on_health(healthy);
 }
 
-void Reflector::OnWatchOpened() {
+void Reflector::OnWatchOpened(absl::Duration /*lifetime*/) {
   opened_ = true;
   opened_at_ = env_.dispatcher.Now();
   if (phase_ != Phase::kWatching) return;

@@ -55,7 +55,7 @@ class Reflector : private WatchHandler {
   enum class Phase { kWaiting, kListing, kStreamListing, kWatching, kStopped };
   enum class Step { kSync, kWatch };  // What to do after waiting.
 
-  void OnWatchOpened() override;
+  void OnWatchOpened(absl::Duration lifetime) override;
   void OnWatchEvents(std::vector<WatchEvent> events) override;
   void OnWatchClosed(absl::Status status) override;
 

@@ -114,7 +114,7 @@ void RoutedRequest::FindCache() {
     if (!decision_.fallback.has_value()) return Forward(ForwardReason::kRepresentation);
     key.representation = *decision_.fallback;
   }
-  replica_ = context_.caches.Get(key);
+  replica_ = context_.caches.Get(key, {.fields_local = true});
   if (replica_ == nullptr) return Forward(ForwardReason::kUnavailable);
   subscription_ = replica_->Subscribe({.on_change = [this] { TryServe(); }});
   Wait(context_.options.sync_timeout, ForwardReason::kNotSynced);

@@ -102,6 +102,14 @@ class ApiServerSource final : public ListerWatcher {
     return std::make_unique<EnvelopeCall>(upstream_, key_, std::move(done));
   }
 
+  RequestHandle ListMetadata(ResourceVersion /*at_least*/, VersionsCallback /*done*/) override {
+    return std::make_unique<Cancellable>();
+  }
+
+  RequestHandle ReviewAccess(ReadVerb /*verb*/, AccessCallback /*done*/) override {
+    return std::make_unique<Cancellable>();
+  }
+
  private:
   // Spread over [t, 2t), so that watches begun together do not end together.
   absl::Duration WatchTimeout() {

@@ -43,7 +43,7 @@ class ApiWatch final : public ApiCall {
  private:
   void OnAccepted() override {
     ExpectWithin(timeout_ + kGrace);
-    handler_.OnWatchOpened();
+    handler_.OnWatchOpened(timeout_);
   }
 
   void OnData(std::string_view bytes) override {

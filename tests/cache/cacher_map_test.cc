@@ -53,7 +53,7 @@ TEST_F(CacherMapTest, ServesNarrowFromWideOnceThatIsSynced) {
   EXPECT_EQ(map_->Get(InNamespace("b")), wide);
   CacheKey selected = ConfigMaps();
   selected.field_selector = "metadata.name=a";
-  EXPECT_EQ(map_->Get(selected), wide);
+  EXPECT_EQ(map_->Get(selected, {.fields_local = true}), wide);
   EXPECT_NE(map_->Get(narrow), wide) << "has one of its own";
   EXPECT_NE(map_->Get(ConfigMaps(Representation::kProtobuf)), wide);
 }

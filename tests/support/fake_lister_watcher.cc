@@ -10,12 +10,26 @@
 namespace weir {
 namespace {
 
+// What a watch is asked for; it ends only when the test says so.
+constexpr absl::Duration kLifetime = absl::Minutes(5);
+
 std::string JoinedKey(const ObjectSpec& spec) {
   return spec.namespace_name.empty() ? spec.name : StrCat(spec.namespace_name, "/", spec.name);
 }
 
 bool InScope(const ObjectSpec& spec, const std::string& namespace_name) {
   return namespace_name.empty() || spec.namespace_name == namespace_name;
+}
+
+// As a request for `key` shows it.
+ObjectPtr MakeFor(const CacheKey& key, ObjectSpec spec) {
+  if (key.metadata_only) {
+    spec.api_version = "meta.k8s.io/v1";
+    spec.kind = "PartialObjectMetadata";
+    spec.data.clear();
+    spec.custom_resource = false;
+  }
+  return MakeObject(spec, key.representation);
 }
 
 std::optional<absl::Status> TakeNext(std::deque<absl::Status>& statuses) {
@@ -85,7 +99,7 @@ class FakeResource::Watch final : public std::enable_shared_from_this<Watch> {
     }
     // Calls out as its last act; the handler may destroy this after any but the last.
     const auto held = shared_from_this();
-    if (output.opened) handler_.OnWatchOpened();
+    if (output.opened) handler_.OnWatchOpened(kLifetime);
     if (!output.events.empty()) handler_.OnWatchEvents(std::move(output.events));
     if (output.ended.has_value()) handler_.OnWatchClosed(*std::move(output.ended));
   }
@@ -132,19 +146,23 @@ class FakeResource::Watch final : public std::enable_shared_from_this<Watch> {
 
   void Collect(Output& output) {
     if (cut_.has_value()) return End(output, *std::exchange(cut_, std::nullopt));
+    Faults& faults = resource_.faults_;
+    if (faults.watches_lag) return;
     const auto& history = resource_.history_;
     auto change = std::partition_point(history.begin(), history.end(), [this](const Change& c) {
       return V(c.spec.version) <= sent_;
     });
     for (; change != history.end(); ++change) {
       sent_ = V(change->spec.version);
-      if (InScope(change->spec, key_.namespace_name)) {
+      if (!InScope(change->spec, key_.namespace_name)) continue;
+      if (faults.lost_events > 0) {
+        --faults.lost_events;
+      } else {
         pending_.push_back(Make(change->type, change->spec));
       }
     }
     for (WatchEvent& event : std::exchange(injected_, {})) pending_.push_back(std::move(event));
     if (std::exchange(bookmark_, false)) pending_.push_back(MakeBookmark(resource_.version_));
-    Faults& faults = resource_.faults_;
     while (!pending_.empty() && output.events.size() < faults.max_batch) {
       if (faults.undecodable_after == delivered_) {
         return End(output, InvalidArgumentError("bytes that make no sense"));
@@ -157,7 +175,7 @@ class FakeResource::Watch final : public std::enable_shared_from_this<Watch> {
   }
 
   WatchEvent Make(WatchEventType type, const ObjectSpec& spec) const {
-    return MakeEvent(type, MakeObject(spec, key_.representation));
+    return MakeEvent(type, MakeFor(key_, spec));
   }
 
   Dispatcher& dispatcher_;
@@ -298,9 +316,15 @@ absl::StatusOr<ObjectList> FakeListerWatcher::MakeList(ResourceVersion at_least)
   for (const auto& [key, spec] : resource_.ObjectsAt(V(version))) {
     if (!InScope(spec, key_.namespace_name)) continue;
     list.envelope.custom_resource = spec.custom_resource;
-    list.items.push_back(MakeObject(spec, key_.representation));
+    list.items.push_back(MakeFor(key_, spec));
   }
   return list;
+}
+
+std::optional<absl::Status> FakeListerWatcher::TakeFailure(
+    std::deque<absl::Status> FakeResource::Faults::*statuses) {
+  const std::lock_guard lock(resource_.mutex_);
+  return TakeNext(resource_.faults_.*statuses);
 }
 
 RequestHandle FakeListerWatcher::List(ResourceVersion at_least, ListCallback done) {
@@ -331,13 +355,44 @@ RequestHandle FakeListerWatcher::LearnEnvelope(EnvelopeCallback done) {
   const std::lock_guard lock(resource_.mutex_);
   ++resource_.envelopes_;
   return std::make_unique<LaterCall>(dispatcher_, [this, done = std::move(done)] {
-    std::optional<absl::Status> failure;
-    {
-      const std::lock_guard inner(resource_.mutex_);
-      failure = TakeNext(resource_.faults_.envelopes);
-    }
-    if (failure.has_value()) return done(*failure);
+    if (const auto failure = TakeFailure(&FakeResource::Faults::envelopes)) return done(*failure);
     done(ListEnvelope{.api_version = "v1", .list_kind = "ConfigMapList", .custom_resource = true});
+  });
+}
+
+absl::StatusOr<ObjectVersions> FakeListerWatcher::MakeVersions(ResourceVersion at_least) {
+  const std::lock_guard lock(resource_.mutex_);
+  if (auto failure = TakeNext(resource_.faults_.metadata_lists)) return *failure;
+  if (at_least > V(resource_.version_)) {
+    return TooLargeVersionError("Too large resource version");
+  }
+  ObjectVersions versions{.version = V(resource_.version_), .items = {}};
+  for (const auto& [key, spec] : resource_.objects_) {
+    if (!InScope(spec, key_.namespace_name)) continue;
+    versions.items.push_back({.namespace_name = spec.namespace_name,
+                              .name = spec.name,
+                              .uid = spec.uid,
+                              .version = V(spec.version)});
+  }
+  return versions;
+}
+
+RequestHandle FakeListerWatcher::ListMetadata(ResourceVersion at_least, VersionsCallback done) {
+  const std::lock_guard lock(resource_.mutex_);
+  ++resource_.metadata_lists_;
+  resource_.last_metadata_at_least_ = at_least;
+  if (!resource_.faults_.answers) return std::make_unique<Cancellable>();
+  return std::make_unique<LaterCall>(
+      dispatcher_, [this, at_least, done = std::move(done)] { done(MakeVersions(at_least)); });
+}
+
+RequestHandle FakeListerWatcher::ReviewAccess(ReadVerb verb, AccessCallback done) {
+  const std::lock_guard lock(resource_.mutex_);
+  ++resource_.reviews_;
+  if (!resource_.faults_.answers) return std::make_unique<Cancellable>();
+  return std::make_unique<LaterCall>(dispatcher_, [this, verb, done = std::move(done)] {
+    if (const auto failure = TakeFailure(&FakeResource::Faults::reviews)) return done(*failure);
+    done(resource_.Read(resource_.faults_.denied).count(verb) == 0);
   });
 }
 

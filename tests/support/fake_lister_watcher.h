@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -44,29 +45,37 @@ class FakeResource {
   void Compact();
 
   struct Faults {
-    bool stream_list = true;                             // false: 422.
-    bool ends_initial_events = true;                     // false: the end bookmark never comes.
-    bool expires_silently = false;                       // A bare end instead of the 410.
-    bool answers = true;                                 // false: requests hang.
-    std::deque<absl::Status> lists, watches, envelopes;  // What the next ones fail with.
-    std::optional<uint64_t> list_version;                // Lists show the state at this version.
+    bool stream_list = true;          // false: 422.
+    bool ends_initial_events = true;  // false: the end bookmark never comes.
+    bool expires_silently = false;    // A bare end instead of the 410.
+    bool answers = true;              // false: requests hang.
+    // What the next ones fail with.
+    std::deque<absl::Status> lists, watches, envelopes, metadata_lists, reviews;
+    std::set<ReadVerb> denied;             // By reviews.
+    bool watches_lag = false;              // Watches send nothing.
+    size_t lost_events = 0;                // So many of the next events are passed over by a watch.
+    std::optional<uint64_t> list_version;  // Lists show the state at this version.
     // Watches end so after this many events, each time.
     std::optional<size_t> undecodable_after;
     size_t max_batch = SIZE_MAX;  // Events in one call.
   };
-  // May change them at any time; takes effect on what begins later.
+  // May change them at any time; takes effect on what comes later.
   template <typename Change>
   void SetFaults(Change change) {
     const std::lock_guard lock(mutex_);
     change(faults_);
+    WakeWatches();
   }
 
   int lists() const { return Read(lists_); }
   int stream_lists() const { return Read(stream_lists_); }
   int watches() const { return Read(watches_); }
   int envelopes() const { return Read(envelopes_); }
+  int metadata_lists() const { return Read(metadata_lists_); }
+  int reviews() const { return Read(reviews_); }
   size_t open_watches() const;
   ResourceVersion last_list_at_least() const { return Read(last_list_at_least_); }
+  ResourceVersion last_metadata_at_least() const { return Read(last_metadata_at_least_); }
 
  private:
   friend class FakeListerWatcher;
@@ -93,8 +102,9 @@ class FakeResource {
   std::vector<Change> history_;
   Faults faults_;
   std::vector<std::weak_ptr<Watch>> open_;
-  int lists_ = 0, stream_lists_ = 0, watches_ = 0, envelopes_ = 0;
-  ResourceVersion last_list_at_least_;
+  int lists_ = 0, stream_lists_ = 0, watches_ = 0, envelopes_ = 0, metadata_lists_ = 0,
+      reviews_ = 0;
+  ResourceVersion last_list_at_least_, last_metadata_at_least_;
 };
 
 // Reads a FakeResource in the scope and encoding of a key (its selectors are not looked at).
@@ -106,9 +116,13 @@ class FakeListerWatcher final : public ListerWatcher {
   RequestHandle List(ResourceVersion at_least, ListCallback done) override;
   RequestHandle Watch(const WatchRequest& request, WatchHandler& handler) override;
   RequestHandle LearnEnvelope(EnvelopeCallback done) override;
+  RequestHandle ListMetadata(ResourceVersion at_least, VersionsCallback done) override;
+  RequestHandle ReviewAccess(ReadVerb verb, AccessCallback done) override;
 
  private:
   absl::StatusOr<ObjectList> MakeList(ResourceVersion at_least);
+  absl::StatusOr<ObjectVersions> MakeVersions(ResourceVersion at_least);
+  std::optional<absl::Status> TakeFailure(std::deque<absl::Status> FakeResource::Faults::*statuses);
 
   Dispatcher& dispatcher_;
   FakeResource& resource_;

@@ -24,7 +24,7 @@ std::string Event(std::string_view type, std::string_view name, int version) {
 
 // What a Reflector would see.
 struct SeenWatch final : public WatchHandler {
-  void OnWatchOpened() override {
+  void OnWatchOpened(absl::Duration /*lifetime*/) override {
     opened = true;
     if (in_opened) in_opened();
   }
