@@ -52,7 +52,7 @@ void CacheReplica::Core::SetTraits(const CacheTraits& traits) {
   if (Take(traits)) Notify();
 }
 
-void CacheReplica::Core::Prove(RevisionPtr revision, const CacheTraits& traits) {
+void CacheReplica::Core::Update(RevisionPtr revision, const CacheTraits& traits) {
   const bool newer = revision != nullptr && Take(std::move(revision));
   if (Take(traits) || newer) Notify();
 }

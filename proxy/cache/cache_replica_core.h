@@ -47,7 +47,7 @@ class CacheReplica::Core {
   void Append(RevisionPtr revision);
   void SetTraits(const CacheTraits& traits);
   // Both at once. `revision` may be nullptr.
-  void Prove(RevisionPtr revision, const CacheTraits& traits);
+  void Update(RevisionPtr revision, const CacheTraits& traits);
   void SetUnavailable(absl::Status reason);
 
   RequestHandle Subscribe(Callbacks callbacks);

@@ -5,6 +5,7 @@
 
 #include "proxy/base/log.h"
 #include "proxy/base/status.h"
+#include "proxy/base/strings.h"
 
 namespace weir {
 namespace {
@@ -12,6 +13,16 @@ namespace {
 StatsLabels LabelsOf(const CacheKey& key) {
   return {{"resource", key.resource.Name()},
           {"representation", key.representation == Representation::kJson ? "json" : "protobuf"}};
+}
+
+constexpr std::string_view kMetadataApiVersion = "meta.k8s.io/v1";
+constexpr std::string_view kMetadataKind = "PartialObjectMetadata";
+
+// Of metadata, whatever it is the metadata of.
+ListEnvelope MetadataEnvelope() {
+  return {.api_version = std::string(kMetadataApiVersion),
+          .list_kind = StrCat(kMetadataKind, "List"),
+          .custom_resource = false};
 }
 
 // Built-in kinds write kind first and are listed as <kind>List; a custom resource's list kind can
@@ -38,6 +49,22 @@ Cacher::Cacher(Environment environment, CacheKey key, ListerWatcherPtr source,
       builder_(*filters_),
       window_(env_.options),
       heard_(env_.dispatcher.Now()),
+      access_(env_.dispatcher, *source_, key_.resource.Name(), [this] { PublishTraits(); }),
+      proof_({.dispatcher = env_.dispatcher,
+              .source = *source_,
+              .state = builder_,
+              .window = window_,
+              .stats = stats_,
+              .resource = key_.resource.Name()},
+             {.on_proved = [this](ResourceVersion version,
+                                  std::optional<MonotonicTime> as_of) { OnProved(version, as_of); },
+              .on_lost = [this](ResourceVersion version) { reflector_.ListAgain(version); },
+              .on_list_access =
+                  [this](bool allowed, MonotonicTime asked) {
+                    // That it was allowed is published with what came of the list.
+                    access_.Note(ReadVerb::kList, allowed, asked);
+                    if (!allowed) PublishTraits();
+                  }}),
       reflector_(
           {.dispatcher = env_.dispatcher,
            .source = *source_,
@@ -48,7 +75,19 @@ Cacher::Cacher(Environment environment, CacheKey key, ListerWatcherPtr source,
           {.on_snapshot = [this](Reflector::Snapshot s) { return OnSnapshot(std::move(s)); },
            .on_events = [this](std::vector<WatchEvent> e) { return OnEvents(std::move(e)); },
            .on_health = [this](bool healthy) { OnHealth(healthy); },
-           .on_unavailable = [this](absl::Status why) { outlets_.unavailable(std::move(why)); }}) {}
+           .on_access = [this](ReadVerb verb, bool allowed,
+                               MonotonicTime asked) { OnAccess(verb, allowed, asked); },
+           .on_stream_list =
+               [this](bool works) {
+                 traits_.stream_list = works;
+                 PublishTraits();
+               },
+           .on_unavailable = [this](absl::Status why) { outlets_.unavailable(std::move(why)); }}) {
+  if (!key_.metadata_only) return;
+  traits_.envelope = MetadataEnvelope();
+  traits_.api_version = kMetadataApiVersion;
+  traits_.kind = kMetadataKind;
+}
 
 Cacher::~Cacher() { RaiseFloor(); }
 
@@ -59,8 +98,9 @@ absl::Status Cacher::OnSnapshot(Reflector::Snapshot snapshot) {
   WEIR_RETURN_IF_ERROR(builder_.Replace(snapshot.version, snapshot.objects));
   LearnTraits(snapshot);
   RaiseFloor();
+  proof_.OnListed();
   if (!first) {
-    PublishRevision();
+    PublishAll();
     return absl::OkStatus();
   }
   LogInfo("synced", {{"resource", key_.resource.Name()},
@@ -81,16 +121,46 @@ absl::Status Cacher::OnEvents(std::vector<WatchEvent> events) {
     added = builder_.Add(std::move(event));
     if (!added.ok()) break;
   }
+  proof_.OnProgress();
   PublishRevision();
   return added;
 }
 
-void Cacher::PublishRevision() {
+RevisionPtr Cacher::TakeRevision() {
   RevisionPtr revision = builder_.Take(heard_);
-  if (revision == nullptr) return;
+  if (revision == nullptr) return nullptr;
   window_.Append(revision);
   UpdateGauges();
+  return revision;
+}
+
+void Cacher::PublishRevision() {
+  const RevisionPtr revision = TakeRevision();
+  if (revision == nullptr) return;
   outlets_.publish([revision](CacheReplica::Core& replica) { replica.Append(revision); });
+}
+
+// So that readers are told once.
+void Cacher::PublishAll() {
+  traits_.access = access_.table();
+  const auto traits = std::make_shared<const CacheTraits>(traits_);
+  outlets_.publish([revision = TakeRevision(), traits](CacheReplica::Core& replica) {
+    replica.Update(revision, *traits);
+  });
+}
+
+void Cacher::OnProved(ResourceVersion version, std::optional<MonotonicTime> as_of) {
+  thread_.Check();
+  heard_ = env_.dispatcher.Now();
+  builder_.Prove(version);
+  reflector_.Advance(builder_.version());
+  traits_.current_as_of = as_of.value_or(traits_.current_as_of);
+  PublishAll();
+}
+
+void Cacher::OnAccess(ReadVerb verb, bool allowed, MonotonicTime asked) {
+  access_.Note(verb, allowed, asked);
+  PublishTraits();
 }
 
 Cacher::ReplicaUpdate Cacher::CurrentState() const {
@@ -100,6 +170,8 @@ Cacher::ReplicaUpdate Cacher::CurrentState() const {
 }
 
 void Cacher::PublishTraits() {
+  thread_.Check();
+  traits_.access = access_.table();
   if (!synced()) return;
   const auto traits = std::make_shared<const CacheTraits>(traits_);
   outlets_.publish([traits](CacheReplica::Core& replica) { replica.SetTraits(*traits); });
@@ -117,6 +189,8 @@ void Cacher::LearnTraits(Reflector::Snapshot& snapshot) {
     any = object;
     return false;
   });
+  // Of metadata all is known from the start.
+  if (key_.metadata_only) return reflector_.set_built_in(IsBuiltIn(nullptr));
   if (snapshot.envelope.has_value()) traits_.envelope = std::move(snapshot.envelope);
   if (!traits_.envelope.has_value() && any != nullptr) traits_.envelope = EnvelopeOf(*any);
   if (any != nullptr) {
@@ -131,6 +205,16 @@ void Cacher::LearnTraits(Reflector::Snapshot& snapshot) {
     traits_.api_version = traits_.envelope->api_version;
     traits_.kind = kind;
   }
+  reflector_.set_built_in(IsBuiltIn(any.get()));
+}
+
+// Where nothing shows it: the group of a custom resource is a domain.
+bool Cacher::IsBuiltIn(const Object* any) const {
+  if (key_.resource.group.find('.') == std::string::npos) return true;
+  if (key_.metadata_only) return false;
+  if (key_.representation == Representation::kProtobuf) return true;
+  if (any != nullptr) return any->list_item_needs_brace();
+  return traits_.envelope.has_value() && !traits_.envelope->custom_resource;
 }
 
 void Cacher::WantEnvelope() {
@@ -144,13 +228,10 @@ void Cacher::WantEnvelope() {
       return;
     }
     traits_.envelope = *std::move(envelope);
+    reflector_.set_built_in(IsBuiltIn(nullptr));
     PublishTraits();
   });
 }
-
-void Cacher::WantCurrent(ResourceVersion /*at_least*/) {}
-
-void Cacher::WantAccess(ReadVerb /*verb*/) {}
 
 void Cacher::UpdateGauges() {
   stats_.objects->Set(static_cast<int64_t>(objects()));

@@ -6,9 +6,11 @@
 #include <string>
 
 #include "proxy/base/thread_owner.h"
+#include "proxy/cache/access_record.h"
 #include "proxy/cache/cache_replica_core.h"
 #include "proxy/cache/cacher_options.h"
 #include "proxy/cache/cacher_stats.h"
+#include "proxy/cache/currency_proof.h"
 #include "proxy/cache/lister_watcher.h"
 #include "proxy/cache/reflector.h"
 #include "proxy/cache/revision_builder.h"
@@ -46,8 +48,8 @@ class Cacher {
   // Learns how a LIST of this resource is framed, if that is not known, and publishes it.
   void WantEnvelope();
   // See CacheReplica.
-  void WantCurrent(ResourceVersion at_least);
-  void WantAccess(ReadVerb verb);
+  void WantCurrent(ResourceVersion at_least) { proof_.Want(at_least); }
+  void WantAccess(ReadVerb verb) { access_.Want(verb); }
 
   const CacheKey& key() const { return key_; }
   bool synced() const { return builder_.has_state(); }
@@ -66,9 +68,14 @@ class Cacher {
   absl::Status OnSnapshot(Reflector::Snapshot snapshot);
   absl::Status OnEvents(std::vector<WatchEvent> events);
   void OnHealth(bool healthy);
+  void OnAccess(ReadVerb verb, bool allowed, MonotonicTime asked);
+  void OnProved(ResourceVersion version, std::optional<MonotonicTime> as_of);
   void PublishRevision();
   void PublishTraits();
+  void PublishAll();
+  RevisionPtr TakeRevision();
   void LearnTraits(Reflector::Snapshot& snapshot);
+  bool IsBuiltIn(const Object* any) const;
   void UpdateGauges();
 
   // Set once.
@@ -88,6 +95,8 @@ class Cacher {
 
   RequestHandle envelope_request_;
   bool envelope_asked_ = false;
+  AccessRecord access_;
+  CurrencyProof proof_;
   Reflector reflector_;  // Last: it calls the others.
 };
 

@@ -56,6 +56,14 @@ void CacherHome::TellUnavailable(const absl::Status& reason) {
   }
 }
 
+size_t CacherHome::readers() const {
+  size_t sum = 0;
+  for (const Attachment& attachment : attachments_) {
+    sum += attachment.readers->load(std::memory_order_relaxed);
+  }
+  return sum;
+}
+
 CacheRow CacherHome::Row() const {
   CacheRow row;
   row.key = cacher_.key();
@@ -67,9 +75,7 @@ CacheRow CacherHome::Row() const {
   row.window_events = cacher_.window().events();
   row.window_bytes = cacher_.window().bytes();
   row.relists = cacher_.relists();
-  for (const Attachment& attachment : attachments_) {
-    row.readers += attachment.readers->load(std::memory_order_relaxed);
-  }
+  row.readers = readers();
   row.since_event = cacher_.SinceHeard();
   return row;
 }

@@ -45,6 +45,8 @@ class CacherHome : public Leaving {
   // Tells every replica that there is nothing more to come.
   void TellUnavailable(const absl::Status& reason);
   CacheRow Row() const;
+  size_t readers() const;  // On all workers.
+  uint64_t bytes() { return cacher_.object_bytes() + cacher_.window().bytes(); }
 
  private:
   void Publish(const Cacher::ReplicaUpdate& update);

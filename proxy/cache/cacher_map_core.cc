@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/cache/cacher_map_core.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/hash/hash.h"
 
+#include "proxy/base/log.h"
 #include "proxy/base/status.h"
 
 namespace weir {
@@ -17,7 +19,13 @@ CacherMap::Core::Core(Environment environment)
           "weir_cache_refused_total",
           "Requests forwarded because no new cache was made: too many, or the byte budget is used "
           "up.")),
-      leave_timer_(env_.dispatcher.CreateTimer([this] { std::exchange(leaving_, {}); })) {}
+      evicted_(env_.registry.AddCounter(
+          "weir_cache_evicted_total",
+          "Caches without readers that were dropped to make room for others.")),
+      leave_timer_(env_.dispatcher.CreateTimer([this] {
+        leaving_bytes_ = 0;
+        std::exchange(leaving_, {});
+      })) {}
 
 CacherMap::Core::~Core() { Stop(); }
 
@@ -55,7 +63,7 @@ CacheReplica* CacherMap::Core::Get(const CacheKey& key, const Narrowing& narrowi
   thread_.Check();
   if (CacheReplica* const found = Find(key, narrowing)) return found;
   if (stopped_ || RecentlyUnavailable(key)) return nullptr;
-  if (slots_.size() >= env_.options.max_caches || OverBudget()) {
+  if (slots_.size() >= env_.options.max_caches || !MakeRoom()) {
     refused_->Add();
     return nullptr;
   }
@@ -63,10 +71,39 @@ CacheReplica* CacherMap::Core::Get(const CacheKey& key, const Narrowing& narrowi
 }
 
 // Asks the registry, which knows the Cachers of every worker: this is once per new cache.
-bool CacherMap::Core::OverBudget() const {
-  const double bytes =
+// Drops Cachers of this worker that nobody reads, the largest first, if that is enough.
+bool CacherMap::Core::MakeRoom() {
+  const double used =
       env_.registry.Sum("weir_cache_object_bytes") + env_.registry.Sum("weir_cache_window_bytes");
-  return bytes >= static_cast<double>(env_.options.byte_budget);
+  const double limit = static_cast<double>(env_.options.byte_budget + leaving_bytes_);
+  if (used < limit) return true;
+  std::vector<std::pair<uint64_t, CacheKey>> idle;
+  uint64_t idle_bytes = 0;
+  for (const auto& [key, home] : homes_) {
+    if (home->bytes() == 0 || home->readers() > 0) continue;
+    idle.emplace_back(home->bytes(), key);
+    idle_bytes += home->bytes();
+  }
+  if (used - static_cast<double>(idle_bytes) >= limit) return false;
+  std::sort(idle.begin(), idle.end(),
+            [](const auto& a, const auto& b) { return a.first > b.first; });
+  uint64_t freed = 0;
+  for (const auto& [bytes, key] : idle) {
+    if (used - static_cast<double>(freed) < limit) break;
+    freed += bytes;
+    Evict(key);
+  }
+  return true;
+}
+
+void CacherMap::Core::Evict(const CacheKey& key) {
+  const auto it = homes_.find(key);
+  if (it == homes_.end()) return;
+  evicted_->Add();
+  LogInfo("a cache without readers makes room for another",
+          {{"resource", key.resource.Name()}, {"bytes", it->second->bytes()}});
+  it->second->TellUnavailable(LimitError("the byte budget is used up"));
+  DropHome(key);
 }
 
 CacheReplica* CacherMap::Core::Find(const CacheKey& key, const Narrowing& narrowing) {
@@ -219,7 +256,12 @@ CacherHome& CacherMap::Core::HomeFor(const CacheKey& key) {
 
 void CacherMap::Core::DropHome(const CacheKey& key) {
   auto node = homes_.extract(key);
-  if (!node.empty()) Leave(std::move(node.mapped()));
+  if (!node.empty()) LeaveHome(std::move(node.mapped()));
+}
+
+void CacherMap::Core::LeaveHome(std::unique_ptr<CacherHome> home) {
+  leaving_bytes_ += home->bytes();
+  Leave(std::move(home));
 }
 
 void CacherMap::Core::Attach(const CacheKey& key, Attachment attachment) {
@@ -256,7 +298,7 @@ void CacherMap::Core::DropOwn(const absl::Status& reason) {
 
   for (std::unique_ptr<CacherHome>& home : homes) {
     home->TellUnavailable(reason);
-    Leave(std::move(home));
+    LeaveHome(std::move(home));
   }
   // Those that are fed by other workers.
   for (const auto& [id, key] : replicas) {

@@ -58,9 +58,11 @@ class CacherMap::Core {
   void OnIdle(uint64_t id);
   void OnReaders(uint64_t id);
   void Retire(uint64_t id);
-  bool OverBudget() const;
+  bool MakeRoom();
+  void Evict(const CacheKey& key);
   CacherHome& HomeFor(const CacheKey& key);
   void DropHome(const CacheKey& key);
+  void LeaveHome(std::unique_ptr<CacherHome> home);
   // Destroys it in a later turn: it may be among those that call.
   void Leave(std::unique_ptr<Leaving> leaving);
 
@@ -76,11 +78,13 @@ class CacherMap::Core {
   absl::flat_hash_map<CacheKey, MonotonicTime> unavailable_until_;
   uint64_t next_id_ = 1;
   CounterHandle refused_;
+  CounterHandle evicted_;
 
   // Cachers whose home this worker is.
   absl::flat_hash_map<CacheKey, std::unique_ptr<CacherHome>> homes_;
 
   std::vector<std::unique_ptr<Leaving>> leaving_;
+  uint64_t leaving_bytes_ = 0;  // Of Cachers among them.
   TimerPtr leave_timer_;
 };
 

@@ -1,7 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/cache/cacher_stats.h"
 
+#include <utility>
+
 namespace weir {
+namespace {
+
+CounterHandle AddProofs(StatsRegistry& registry, StatsLabels labels, const char* result) {
+  labels.emplace_back("result", result);
+  return registry.AddCounter("weir_cache_proofs_total",
+                             "Lists of metadata that were to prove a cache current.",
+                             std::move(labels));
+}
+
+}  // namespace
 
 CacherStats::CacherStats(StatsRegistry& registry, const StatsLabels& labels)
     : lists(
@@ -28,6 +40,14 @@ CacherStats::CacherStats(StatsRegistry& registry, const StatsLabels& labels)
       decode_errors(registry.AddCounter("weir_cache_decode_errors_total",
                                         "Watches that ended because of bytes that made no sense.",
                                         labels)),
+      repairs(registry.AddCounter(
+          "weir_cache_repairs_total",
+          "Caches listed anew because the watch had not brought what the API server had.", labels)),
+      proofs_ahead(AddProofs(registry, labels, "ahead")),
+      proofs_equal(AddProofs(registry, labels, "equal")),
+      proofs_waited(AddProofs(registry, labels, "waited")),
+      proofs_repaired(AddProofs(registry, labels, "repaired")),
+      proofs_failed(AddProofs(registry, labels, "failed")),
       objects(registry.AddGauge("weir_cache_objects", "Objects cached.", labels)),
       object_bytes(registry.AddGauge("weir_cache_object_bytes",
                                      "Bytes of the objects cached, with what Weir keeps of each.",

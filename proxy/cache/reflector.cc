@@ -26,6 +26,16 @@ Reflector::Reflector(Environment environment, Callbacks callbacks)
 
 void Reflector::Start() { TakeStep(); }
 
+void Reflector::Advance(ResourceVersion version) { last_ = std::max(last_, version); }
+
+void Reflector::ListAgain(ResourceVersion at_least) {
+  if (phase_ == Phase::kStopped) return;
+  list_floor_ = std::max(list_floor_, at_least);
+  list_next_ = true;
+  if (phase_ != Phase::kWaiting) return Schedule(Step::kSync, absl::ZeroDuration());
+  next_ = Step::kSync;  // When it is due.
+}
+
 std::string Reflector::Describe() const {
   switch (phase_) {
     case Phase::kListing:
@@ -62,6 +72,7 @@ void Reflector::RetryLater(Step step, const absl::Status& why) {
 void Reflector::TakeStep() {
   request_.reset();
   trouble_.clear();
+  asked_at_ = env_.dispatcher.Now();
   opened_ = false;
   any_event_ = false;
   if (next_ == Step::kWatch) return StartWatch();
@@ -75,7 +86,8 @@ void Reflector::StartStreamList() {
   by_stream_list_ = true;
   initial_ = SnapshotMap();
   env_.stats.stream_lists->Add();
-  request_ = env_.source.Watch({.since = last_, .send_initial_events = true}, *this);
+  request_ = env_.source.Watch({.since = std::max(last_, list_floor_), .send_initial_events = true},
+                               *this);
   deadline_timer_->Enable(env_.options.stream_list_timeout);
 }
 
@@ -83,8 +95,9 @@ void Reflector::StartList() {
   phase_ = Phase::kListing;
   by_stream_list_ = false;
   env_.stats.lists->Add();
-  request_ = env_.source.List(
-      last_, [this](absl::StatusOr<ObjectList> listed) { OnListed(std::move(listed)); });
+  request_ =
+      env_.source.List(std::max(last_, list_floor_),
+                       [this](absl::StatusOr<ObjectList> listed) { OnListed(std::move(listed)); });
 }
 
 void Reflector::StartWatch() {
@@ -107,12 +120,19 @@ void Reflector::SetHealthy(bool healthy) {
   if (std::exchange(healthy_, healthy) != healthy) callbacks_.on_health(healthy);
 }
 
-void Reflector::OnWatchOpened(absl::Duration /*lifetime*/) {
+void Reflector::OnWatchOpened(absl::Duration lifetime) {
   opened_ = true;
   opened_at_ = env_.dispatcher.Now();
-  if (phase_ != Phase::kWatching) return;
-  deadline_timer_->Disable();
-  SetHealthy(true);
+  lifetime_ = lifetime;
+  if (phase_ == Phase::kStreamListing) {
+    callbacks_.on_stream_list(true);
+  } else if (phase_ == Phase::kWatching) {
+    deadline_timer_->Disable();
+    SetHealthy(true);
+  } else {
+    return;
+  }
+  callbacks_.on_access(ReadVerb::kWatch, true, asked_at_);
 }
 
 void Reflector::OnWatchEvents(std::vector<WatchEvent> events) {
@@ -141,6 +161,7 @@ void Reflector::OnWatchClosed(absl::Status status) {
 void Reflector::OnListed(absl::StatusOr<ObjectList> listed) {
   if (phase_ != Phase::kListing) return;
   if (!listed.ok()) return OnListFailed(listed.status());
+  callbacks_.on_access(ReadVerb::kList, true, asked_at_);
   Snapshot snapshot{.version = listed->version,
                     .objects = {},
                     .envelope = std::move(listed->envelope),

@@ -33,6 +33,10 @@ class Reflector : private WatchHandler {
     // Never empty, no kError. Error: list again.
     std::function<absl::Status(std::vector<WatchEvent>)> on_events;
     std::function<void(bool healthy)> on_health;  // Changes only.
+    // A request sent at `asked` was accepted, or refused for want of the right.
+    std::function<void(ReadVerb verb, bool allowed, MonotonicTime asked)> on_access;
+    // Whether the source takes stream-lists, each time that is seen.
+    std::function<void(bool works)> on_stream_list;
     // The source cannot be mirrored. No call follows.
     std::function<void(absl::Status)> on_unavailable;
   };
@@ -48,6 +52,14 @@ class Reflector : private WatchHandler {
   Reflector(Environment environment, Callbacks callbacks);
 
   void Start();
+  // Everything up to `version` is known by other means.
+  void Advance(ResourceVersion version);
+  // Lists all objects, at `at_least` or any later version, as soon as it may ask at all.
+  void ListAgain(ResourceVersion at_least);
+  // The resource is a built-in kind, whose versions have the same bytes for ever. Not so a custom
+  // resource: when its definition changes, the API server ends its watches, and what it sends then
+  // may have other bytes under the same versions.
+  void set_built_in(bool built_in) { built_in_ = built_in; }
   // "stream-list", "list+watch", or what it does before that, or what it waits for.
   std::string Describe() const;
 
@@ -96,16 +108,20 @@ class Reflector : private WatchHandler {
   bool synced_ = false;
   bool healthy_ = false;
   ResourceVersion last_;  // Everything up to here has been handed over; before that the floor.
+  ResourceVersion list_floor_;  // Lists are asked for at this or last_, whichever is later.
   MonotonicTime last_sync_;
+  bool built_in_ = false;
   bool stream_list_works_ = true;
   bool list_next_ = false;  // This once.
   bool by_stream_list_ = false;
   SnapshotMap initial_;  // Of a stream-list, until its end bookmark.
 
-  // Of the present watch.
+  // Of the present request.
+  MonotonicTime asked_at_;
   bool opened_ = false;
   bool any_event_ = false;
   MonotonicTime opened_at_;
+  absl::Duration lifetime_;
   // Since the last watch that was of use.
   int short_watches_ = 0;
   int denials_ = 0;

@@ -10,6 +10,8 @@ namespace {
 
 // An end sooner than this, without an event, is not the server's ordinary time limit.
 constexpr absl::Duration kShortWatch = absl::Seconds(1);
+// Clocks that run a little differently are no early end.
+constexpr absl::Duration kClockSlack = absl::Seconds(1);
 // A version that expires so soon after it was read will not be helped by reading at once.
 constexpr absl::Duration kExpiredAtOnce = absl::Seconds(1);
 
@@ -37,7 +39,8 @@ void Reflector::OnStreamListFailed(const absl::Status& status) {
     LogInfo("the API server has no stream-list; will list and watch",
             {{"resource", env_.resource}, {"because", MessageOf(status)}});
     stream_list_works_ = false;
-    return Schedule(Step::kSync, absl::ZeroDuration());
+    Schedule(Step::kSync, absl::ZeroDuration());
+    return callbacks_.on_stream_list(false);
   }
   const bool try_again = IsUnavailable(status) || IsTooManyRequests(status) || IsTimeout(status) ||
                          IsTooLargeVersion(status);
@@ -57,13 +60,19 @@ void Reflector::OnWatchFailed(const absl::Status& status) {
   RetryLater(Step::kWatch, status);
 }
 
-// Some API servers end a watch from a version they no longer have without saying so.
+// Some API servers end a watch from a version they no longer have without saying so; and all end
+// those of a custom resource when its definition changes.
 void Reflector::OnCleanEnd() {
-  const bool lasted = opened_ && env_.dispatcher.Now() - opened_at_ >= kShortWatch;
+  const MonotonicTime now = env_.dispatcher.Now();
+  const bool lasted = opened_ && now - opened_at_ >= kShortWatch;
+  const bool early = !built_in_ && now - asked_at_ < lifetime_ - kClockSlack;
   if (any_event_ || lasted) {
     short_watches_ = 0;
     denials_ = 0;
-    return Schedule(Step::kWatch, absl::ZeroDuration());
+    if (!early) return Schedule(Step::kWatch, absl::ZeroDuration());
+    if (!lasted) return RetryLater(Step::kSync, absl::OkStatus());
+    SetHealthy(false);
+    return Schedule(Step::kSync, absl::ZeroDuration());
   }
   ++short_watches_;
   RetryLater(short_watches_ > 1 ? Step::kSync : Step::kWatch, absl::OkStatus());
@@ -91,6 +100,10 @@ void Reflector::OnUndecodable(const absl::Status& status) {
 // An API server that has just started denies for a moment what it will soon grant: readers that
 // are being served are not cut off for one denial.
 void Reflector::OnDenied(const absl::Status& status) {
+  if (IsPermissionDenied(status) || IsUnauthenticated(status)) {
+    const ReadVerb verb = phase_ == Phase::kListing ? ReadVerb::kList : ReadVerb::kWatch;
+    callbacks_.on_access(verb, false, asked_at_);
+  }
   if (!synced_ || denials_ > 0) return GiveUp(status);
   ++denials_;
   RetryLater(phase_ == Phase::kWatching ? Step::kWatch : Step::kSync, status);

@@ -33,8 +33,9 @@ struct Revision {
   SnapshotMap objects;      // After all of `events`.
   std::vector<CacheEvent> events;  // In version order; may be empty (a bookmark).
   // Made of the difference of a relist: inferred deletions first, with the version `after`, then
-  // updates by their own versions. What came and went between `after` and `version` is not among
-  // them, so it serves readers that have seen `after`, and no version between the two.
+  // updates by their own versions; or of a proof that nothing differs. What came and went between
+  // `after` and `version` is not among them, so it serves readers that have seen `after`, and no
+  // version between the two.
   bool relisted = false;
   MonotonicTime published;    // When.
   size_t event_bytes = 0;     // What keeping the events costs beyond `objects`.

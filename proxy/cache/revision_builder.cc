@@ -24,6 +24,8 @@ absl::Status RevisionBuilder::Add(WatchEvent event) {
     version_ = std::max(version_, event.version);
     return absl::OkStatus();
   }
+  // Came and went before that: readers have been told that there is nothing more to come.
+  if (event.version <= proved_) return absl::OkStatus();
   const ObjectPtr* const found = objects_.Find(event.object->key());
   const ObjectPtr known = found == nullptr ? nullptr : *found;
   const IngestContext context{.published = version_, .known = known.get()};
@@ -75,10 +77,19 @@ absl::Status RevisionBuilder::Replace(ResourceVersion version, SnapshotMap objec
       PublishUpdate(std::move(after), std::move(before));
     }
   }
+  rewritten_ = rewritten_ || !changes.rewritten.empty();
   for (ObjectPtr& rewritten : changes.rewritten) Put(std::move(rewritten));
   relisted_ = relisted_ || (!first && (version > version_ || !events_.empty()));
   version_ = version;
   return absl::OkStatus();
+}
+
+void RevisionBuilder::Prove(ResourceVersion version) {
+  WEIR_DCHECK(events_.empty() && version_ == after_);
+  if (version <= version_) return;
+  version_ = version;
+  proved_ = version;
+  relisted_ = true;
 }
 
 // Nothing is changed, so that a list that is refused leaves no trace.
@@ -136,7 +147,8 @@ void RevisionBuilder::Retire(const ObjectPtr& object) {
 }
 
 RevisionPtr RevisionBuilder::Take(MonotonicTime now) {
-  if (version_ == after_ && events_.empty()) return nullptr;
+  const bool rewritten = std::exchange(rewritten_, false);
+  if (version_ == after_ && events_.empty() && !rewritten) return nullptr;
   auto revision = std::make_shared<Revision>();
   revision->sequence = ++sequence_;
   revision->after = after_;

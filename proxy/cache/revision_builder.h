@@ -25,6 +25,9 @@ class RevisionBuilder {
   // A whole list. The first one is the first state; a later one is compared with what there is.
   // Error, and no change: it is older than what was published. REQUIRES: all was Taken before.
   absl::Status Replace(ResourceVersion version, SnapshotMap objects);
+  // The state is known to be the API server's at `version`, although not all that led there may
+  // have been seen. REQUIRES: all was Taken before.
+  void Prove(ResourceVersion version);
   // Everything since the last call as one Revision; nullptr if nothing has moved.
   RevisionPtr Take(MonotonicTime now);
 
@@ -52,6 +55,7 @@ class RevisionBuilder {
   uint64_t object_bytes_ = 0;
   uint64_t retired_bytes_ = 0;
   ResourceVersion version_;
+  ResourceVersion proved_;  // What happened up to here is in the state, seen or not.
 
   // Of the next Revision.
   uint64_t sequence_ = 0;
@@ -59,6 +63,7 @@ class RevisionBuilder {
   std::vector<CacheEvent> events_;
   size_t event_bytes_ = 0;
   bool relisted_ = false;
+  bool rewritten_ = false;  // Other bytes, same versions.
 };
 
 }  // namespace weir

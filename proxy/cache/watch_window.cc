@@ -15,7 +15,11 @@ constexpr size_t kMinRevisions = 64;
 // So much more than window_bytes is kept for the sake of window_min_events.
 constexpr size_t kMaxOverBytes = 4;
 
+// Of proofs in a row so many versions are remembered at which readers may resume.
+constexpr size_t kProvedVersions = 64;
+
 bool IsBookmark(const Revision& revision) { return revision.events.empty() && !revision.relisted; }
+bool IsProof(const Revision& revision) { return revision.events.empty() && revision.relisted; }
 
 }  // namespace
 
@@ -28,16 +32,28 @@ void WatchWindow::Append(RevisionPtr revision) {
   }
   WEIR_CHECK(revision->sequence == newest_->sequence + 1);
   newest_ = revision;
-  // Of bookmarks in a row the last one says it all.
-  if (IsBookmark(*revision) && !entries_.empty() && IsBookmark(*entries_.back().revision)) {
-    entries_.back().revision = std::move(revision);
-    return;
-  }
+  if (Merge(revision)) return;
   events_through_ += revision->events.size();
   events_ += revision->events.size();
   bytes_ += revision->event_bytes;
   entries_.push_back({std::move(revision), events_through_});
   Trim();
+}
+
+// Of bookmarks in a row the last one says it all; so it does of proofs, but for the versions at
+// which readers may resume: what came and went between them is not known. The first of those is
+// that of the state before them all.
+bool WatchWindow::Merge(const RevisionPtr& revision) {
+  if (entries_.empty()) return false;
+  Entry& last = entries_.back();
+  if (IsProof(*revision) && IsProof(*last.revision)) {
+    if (last.proved.size() >= kProvedVersions) last.proved.erase(last.proved.begin() + 1);
+    last.proved.push_back(last.revision->after);
+  } else if (!IsBookmark(*revision) || !IsBookmark(*last.revision)) {
+    return false;
+  }
+  last.revision = revision;
+  return true;
 }
 
 void WatchWindow::Trim() {
@@ -74,8 +90,10 @@ std::optional<WatchPosition> WatchWindow::Find(ResourceVersion since) const {
       entries_.begin(), entries_.end(),
       [since](const Entry& entry) { return entry.revision->version <= since; });
   if (next == entries_.end()) return WatchPosition{newest_, newest_->events.size()};
-  // Between the two versions of a relist nothing is known of what came and went.
-  if (next->revision->relisted && next->revision->after < since) return std::nullopt;
+  // Between the two versions of a relist or a proof nothing is known of what came and went.
+  const bool between = next->revision->relisted && next->revision->after != since &&
+                       !std::binary_search(next->proved.begin(), next->proved.end(), since);
+  if (between) return std::nullopt;
   return WatchPosition{next->revision, 0};
 }
 

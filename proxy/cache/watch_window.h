@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
+#include <vector>
 
 #include "proxy/cache/cacher_options.h"
 #include "proxy/cache/revision.h"
@@ -49,7 +50,10 @@ class WatchWindow {
   struct Entry {
     RevisionPtr revision;
     uint64_t events_through;  // Of all Revisions up to and with this one.
+    // Of proofs in a row that this entry stands for: the versions before that of the last one.
+    std::vector<ResourceVersion> proved = {};
   };
+  bool Merge(const RevisionPtr& revision);
   void Trim();
   std::deque<Entry>::const_iterator EntryAfter(uint64_t sequence) const;
 

@@ -66,13 +66,94 @@ TEST_F(CacherMapTest, ServesASelectionFromItsNamespace) {
   EXPECT_NE(map_->Get(InNamespace("b")), map_->Get(InNamespace("a")));
 }
 
+TEST_F(CacherMapTest, ChoosesByFieldsOnlyWhereTheReaderCan) {
+  CacheKey selected = ConfigMaps();
+  selected.field_selector = "status.phase=Running";
+  CacheReplica& wide = Replica();
+  EXPECT_EQ(map_->Find(selected), nullptr);
+  EXPECT_EQ(map_->Find(selected, {.fields_local = true}), &wide);
+  // One with the very same selector serves what is narrower in other ways.
+  CacheReplica& same = Replica(selected);
+  ASSERT_NE(&same, &wide);
+  CacheKey narrower = selected;
+  narrower.namespace_name = "a";
+  narrower.label_selector = "app";
+  EXPECT_EQ(map_->Find(narrower), &same);
+  EXPECT_EQ(map_->Find(narrower, {.fields_local = true}), &same) << "holds less beyond it";
+}
+
+TEST_F(CacherMapTest, MakesMetadataOnlyWhereTheReaderCan) {
+  CacheKey metadata = InNamespace("a");
+  metadata.metadata_only = true;
+  CacheReplica& whole = Replica();
+  EXPECT_EQ(map_->Find(metadata), nullptr);
+  EXPECT_EQ(map_->Find(metadata, {.metadata_local = true}), nullptr)
+      << "of an empty cache nobody knows whether it is of a custom resource";
+  resource_.Put({.name = "a", .namespace_name = "a"});
+  resource_.Compact();
+  dispatcher_.Advance(absl::Seconds(5));
+  resource_.CutWatches(ResourceExpiredError("gone"));
+  dispatcher_.RunReady();
+  EXPECT_EQ(map_->Find(metadata, {.metadata_local = true}), &whole);
+  CacheKey all = ConfigMaps();
+  all.metadata_only = true;
+  CacheReplica& of_metadata = Replica(all);
+  EXPECT_EQ(map_->Find(metadata), &of_metadata);
+  EXPECT_EQ(map_->Find(metadata, {.metadata_local = true}), &of_metadata) << "the cheaper one";
+  EXPECT_NE(map_->Find(InNamespace("a")), &of_metadata) << "has too little";
+}
+
+TEST_F(CacherMapTest, OfACustomResourceInJsonMetadataIsNotMade) {
+  CacheKey metadata = ConfigMaps();
+  metadata.metadata_only = true;
+  resource_.Put({.name = "a", .custom_resource = true});
+  CacheReplica& whole = Replica();
+  whole.WantEnvelope();
+  dispatcher_.RunReady();
+  ASSERT_TRUE(whole.envelope().has_value());
+  EXPECT_EQ(map_->Find(metadata, {.metadata_local = true}), nullptr);
+}
+
 class CacherMapBudgetTest : public CacheFixture {
  protected:
-  CacherMapBudgetTest() : CacheFixture({.byte_budget = 100}) {}
+  CacherMapBudgetTest() : CacheFixture({.byte_budget = 10000}) {}
+  // One with a reader, or without.
+  CacheReplica* Fill(const std::string& name_space, size_t bytes, bool read) {
+    resource_.Put({.name = "a", .namespace_name = name_space, .data = std::string(bytes, 'x')});
+    CacheReplica* const replica = map_->Get(InNamespace(name_space));
+    if (read) subscriptions_.push_back(replica->Subscribe({.on_change = [] {}}));
+    dispatcher_.RunReady();
+    return replica;
+  }
 };
 
+TEST_F(CacherMapBudgetTest, TheLargestCacheWithoutReadersMakesRoom) {
+  CacheReplica* const read = Fill("read", 6000, true);
+  Fill("small", 1000, false);
+  CacheReplica* const large = Fill("large", 3000, false);
+  ASSERT_NE(large, nullptr);
+  CacheReplica* const made = map_->Get(InNamespace("new"));
+  ASSERT_NE(made, nullptr);
+  EXPECT_NE(map_->Get(InNamespace("newer")), nullptr) << "the room is not counted twice";
+  EXPECT_EQ(map_->Get(InNamespace("large")), nullptr) << "forwarded for a while";
+  EXPECT_NE(map_->Find(InNamespace("small")), nullptr);
+  EXPECT_EQ(read->state(), CacheReplica::State::kSynced);
+  EXPECT_EQ(Stat("evicted_total"), 1);
+  dispatcher_.RunReady();
+  EXPECT_EQ(map_->Rows().size(), 4U);
+}
+
+TEST_F(CacherMapBudgetTest, NothingIsDroppedWhereThatIsNotEnough) {
+  Fill("small", 1000, false);
+  Fill("read", 12000, true);
+  EXPECT_EQ(map_->Get(InNamespace("new")), nullptr);
+  EXPECT_EQ(Stat("evicted_total"), 0);
+  EXPECT_EQ(Stat("refused_total"), 1);
+  EXPECT_NE(map_->Find(InNamespace("small")), nullptr);
+}
+
 TEST_F(CacherMapBudgetTest, ForwardsNewResourcesWhenTheBytesAreUsedUp) {
-  resource_.Put({.name = "a"});
+  resource_.Put({.name = "a", .data = std::string(10000, 'x')});
   Replica();
   EXPECT_EQ(map_->Get(ConfigMaps(Representation::kProtobuf)), nullptr);
   EXPECT_NE(map_->Get(ConfigMaps()), nullptr);

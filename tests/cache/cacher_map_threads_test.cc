@@ -104,6 +104,8 @@ class TestWorker {
   static void OnChange(Reader& reader) {
     if (reader.replica->state() != CacheReplica::State::kSynced) return;
     if (!reader.model->connected()) return reader.model->StartWithInitialEvents();
+    if (reader.random() % 8 == 0) reader.replica->WantCurrent();
+    if (reader.random() % 8 == 0) reader.replica->WantAccess(ReadVerb::kGet);
     if (reader.random() % 4 != 0) return;  // Often slow.
     if (reader.random() % 20 == 0) reader.model->Reconnect();
     reader.model->ReadAll();

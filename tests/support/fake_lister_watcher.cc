@@ -13,14 +13,6 @@ namespace {
 // What a watch is asked for; it ends only when the test says so.
 constexpr absl::Duration kLifetime = absl::Minutes(5);
 
-std::string JoinedKey(const ObjectSpec& spec) {
-  return spec.namespace_name.empty() ? spec.name : StrCat(spec.namespace_name, "/", spec.name);
-}
-
-bool InScope(const ObjectSpec& spec, const std::string& namespace_name) {
-  return namespace_name.empty() || spec.namespace_name == namespace_name;
-}
-
 // As a request for `key` shows it.
 ObjectPtr MakeFor(const CacheKey& key, ObjectSpec spec) {
   if (key.metadata_only) {
@@ -121,7 +113,7 @@ class FakeResource::Watch final : public std::enable_shared_from_this<Watch> {
       }
       output.opened = true;
       for (const auto& [key, spec] : resource_.objects_) {
-        if (InScope(spec, key_.namespace_name)) {
+        if (FakeResource::InScope(spec, key_.namespace_name)) {
           pending_.push_back(Make(WatchEventType::kAdded, spec));
         }
       }
@@ -154,7 +146,7 @@ class FakeResource::Watch final : public std::enable_shared_from_this<Watch> {
     });
     for (; change != history.end(); ++change) {
       sent_ = V(change->spec.version);
-      if (!InScope(change->spec, key_.namespace_name)) continue;
+      if (!FakeResource::InScope(change->spec, key_.namespace_name)) continue;
       if (faults.lost_events > 0) {
         --faults.lost_events;
       } else {
@@ -193,46 +185,6 @@ class FakeResource::Watch final : public std::enable_shared_from_this<Watch> {
   size_t delivered_ = 0;
 };
 
-uint64_t FakeResource::Put(ObjectSpec spec) {
-  const std::lock_guard lock(mutex_);
-  const auto it = objects_.find(JoinedKey(spec));
-  const bool exists = it != objects_.end();
-  if (spec.uid.empty()) spec.uid = exists ? it->second.uid : StrCat("uid-", next_uid_++);
-  spec.version = ++version_;
-  history_.push_back({exists ? WatchEventType::kModified : WatchEventType::kAdded, spec});
-  objects_[JoinedKey(spec)] = std::move(spec);
-  WakeWatches();
-  return version_;
-}
-
-uint64_t FakeResource::Delete(const std::string& namespace_name, const std::string& name) {
-  const std::lock_guard lock(mutex_);
-  auto node = objects_.extract(JoinedKey({.name = name, .namespace_name = namespace_name}));
-  if (node.empty()) return 0;
-  node.mapped().version = ++version_;
-  history_.push_back({WatchEventType::kDeleted, std::move(node.mapped())});
-  WakeWatches();
-  return version_;
-}
-
-uint64_t FakeResource::Bump() {
-  const std::lock_guard lock(mutex_);
-  return ++version_;
-}
-
-uint64_t FakeResource::version() const { return Read(version_); }
-
-std::map<std::string, std::string> FakeResource::State(Representation representation,
-                                                       const std::string& namespace_name) const {
-  const std::lock_guard lock(mutex_);
-  std::map<std::string, std::string> state;
-  for (const auto& [key, spec] : objects_) {
-    if (!InScope(spec, namespace_name)) continue;
-    state[key] = representation == Representation::kJson ? JsonOf(spec) : ProtobufOf(spec);
-  }
-  return state;
-}
-
 void FakeResource::WakeWatches() {
   open_.erase(std::remove_if(open_.begin(), open_.end(), [](const auto& w) { return w.expired(); }),
               open_.end());
@@ -265,37 +217,12 @@ void FakeResource::Inject(const WatchEvent& event) {
   WakeWatches();
 }
 
-void FakeResource::Compact() {
-  const std::lock_guard lock(mutex_);
-  compacted_ = version_;
-}
-
 size_t FakeResource::open_watches() const {
   const std::lock_guard lock(mutex_);
   return static_cast<size_t>(std::count_if(open_.begin(), open_.end(), [](const auto& weak) {
     const auto watch = weak.lock();
     return watch != nullptr && watch->open();
   }));
-}
-
-std::map<std::string, ObjectPtr> FakeResource::StateAt(ResourceVersion version) const {
-  const std::lock_guard lock(mutex_);
-  std::map<std::string, ObjectPtr> state;
-  for (const auto& [key, spec] : ObjectsAt(version)) state[key] = MakeObject(spec);
-  return state;
-}
-
-FakeResource::Objects FakeResource::ObjectsAt(ResourceVersion version) const {
-  Objects objects;
-  for (const Change& change : history_) {
-    if (V(change.spec.version) > version) break;
-    if (change.type == WatchEventType::kDeleted) {
-      objects.erase(JoinedKey(change.spec));
-    } else {
-      objects[JoinedKey(change.spec)] = change.spec;
-    }
-  }
-  return objects;
 }
 
 FakeListerWatcher::FakeListerWatcher(Dispatcher& dispatcher, FakeResource& resource, CacheKey key)
@@ -314,7 +241,7 @@ absl::StatusOr<ObjectList> FakeListerWatcher::MakeList(ResourceVersion at_least)
                   .envelope = {.api_version = "v1", .list_kind = "ConfigMapList"},
                   .items = {}};
   for (const auto& [key, spec] : resource_.ObjectsAt(V(version))) {
-    if (!InScope(spec, key_.namespace_name)) continue;
+    if (!FakeResource::InScope(spec, key_.namespace_name)) continue;
     list.envelope.custom_resource = spec.custom_resource;
     list.items.push_back(MakeFor(key_, spec));
   }
@@ -363,12 +290,11 @@ RequestHandle FakeListerWatcher::LearnEnvelope(EnvelopeCallback done) {
 absl::StatusOr<ObjectVersions> FakeListerWatcher::MakeVersions(ResourceVersion at_least) {
   const std::lock_guard lock(resource_.mutex_);
   if (auto failure = TakeNext(resource_.faults_.metadata_lists)) return *failure;
-  if (at_least > V(resource_.version_)) {
-    return TooLargeVersionError("Too large resource version");
-  }
-  ObjectVersions versions{.version = V(resource_.version_), .items = {}};
-  for (const auto& [key, spec] : resource_.objects_) {
-    if (!InScope(spec, key_.namespace_name)) continue;
+  const uint64_t version = resource_.faults_.metadata_version.value_or(resource_.version_);
+  if (at_least > V(version)) return TooLargeVersionError("Too large resource version");
+  ObjectVersions versions{.version = V(version), .items = {}};
+  for (const auto& [key, spec] : resource_.ObjectsAt(V(version))) {
+    if (!FakeResource::InScope(spec, key_.namespace_name)) continue;
     versions.items.push_back({.namespace_name = spec.namespace_name,
                               .name = spec.name,
                               .uid = spec.uid,

@@ -25,6 +25,8 @@ class FakeResource {
   uint64_t Put(ObjectSpec spec);
   // 0: there is none.
   uint64_t Delete(const std::string& namespace_name, const std::string& name);
+  // Gives it other content and no other version, as a change of its definition can.
+  void Rewrite(const std::string& namespace_name, const std::string& name, std::string data);
   // Something else in the cluster has changed.
   uint64_t Bump();
   uint64_t version() const;
@@ -54,7 +56,8 @@ class FakeResource {
     std::set<ReadVerb> denied;             // By reviews.
     bool watches_lag = false;              // Watches send nothing.
     size_t lost_events = 0;                // So many of the next events are passed over by a watch.
-    std::optional<uint64_t> list_version;  // Lists show the state at this version.
+    std::optional<uint64_t> list_version;  // Lists show the state at this version,
+    std::optional<uint64_t> metadata_version;  // those of metadata at this one.
     // Watches end so after this many events, each time.
     std::optional<size_t> undecodable_after;
     size_t max_batch = SIZE_MAX;  // Events in one call.
@@ -91,6 +94,8 @@ class FakeResource {
     const std::lock_guard lock(mutex_);
     return value;
   }
+  static std::string JoinedKey(const ObjectSpec& spec);
+  static bool InScope(const ObjectSpec& spec, const std::string& namespace_name);
   Objects ObjectsAt(ResourceVersion version) const;  // REQUIRES: locked.
   void WakeWatches();                                // REQUIRES: locked.
 

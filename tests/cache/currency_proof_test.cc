@@ -1,0 +1,479 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/cache/currency_proof.h"
+
+#include <random>
+
+#include "tests/cache/cache_fixture.h"
+
+namespace weir {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+class CurrencyProofTest : public CacheFixture {
+ protected:
+  explicit CurrencyProofTest(CacherOptions options = {}) : CacheFixture(std::move(options)) {
+    dispatcher_.Advance(absl::Minutes(1));  // So that no time is the default value.
+  }
+
+  double Proofs(const std::string& result) const {
+    return registry_.Sum("weir_cache_proofs_total", {{"result", result}});
+  }
+  // Until the list has been asked for, and not answered.
+  void RunUntilListed(int lists) {
+    while (resource_.metadata_lists() < lists) ASSERT_TRUE(dispatcher_.RunOnce());
+  }
+  void Lag(bool lag) {
+    resource_.SetFaults([lag](auto& faults) { faults.watches_lag = lag; });
+  }
+  void LoseNextEvent() {
+    resource_.SetFaults([](auto& faults) { faults.lost_events = 1; });
+  }
+};
+
+TEST_F(CurrencyProofTest, RaisesTheVersionWhereNothingDiffers) {
+  resource_.Put({.name = "a"});  // 11
+  CacheReplica& replica = Replica();
+  WatchCursor cursor = CursorNow(replica);
+  resource_.Bump();  // 12
+  dispatcher_.Advance(absl::Seconds(1));
+  const int changes = changes_;
+  EXPECT_EQ(replica.current_as_of(), MonotonicTime());
+  replica.WantCurrent();
+  EXPECT_EQ(resource_.metadata_lists(), 0) << "in a turn of its own";
+  dispatcher_.RunReady();
+  EXPECT_EQ(replica.newest()->version, V(12));
+  EXPECT_EQ(replica.current_as_of(), dispatcher_.Now());
+  EXPECT_EQ(changes_, changes + 1) << "told once of all";
+  EXPECT_EQ(resource_.metadata_lists(), 1);
+  EXPECT_FALSE(resource_.last_metadata_at_least().is_set());
+  EXPECT_THAT(ReadAll(cursor), IsEmpty());
+  EXPECT_EQ(cursor.complete_through(), V(12));
+  EXPECT_EQ(Proofs("equal"), 1);
+  EXPECT_TRUE(replica.access(ReadVerb::kList).allowed);
+}
+
+TEST_F(CurrencyProofTest, PublishesNothingWhereTheCacheIsAsFar) {
+  resource_.Put({.name = "a"});
+  CacheReplica& replica = Replica();
+  const RevisionPtr newest = replica.newest();
+  replica.WantCurrent();
+  dispatcher_.RunReady();
+  EXPECT_EQ(replica.newest(), newest);
+  EXPECT_EQ(replica.current_as_of(), dispatcher_.Now());
+  EXPECT_EQ(Proofs("ahead"), 1);
+}
+
+TEST_F(CurrencyProofTest, WaitsForWhatTheWatchIsBringing) {
+  CacheReplica& replica = Replica();
+  Lag(true);
+  resource_.Put({.name = "a"});
+  resource_.Put({.name = "b"});
+  const MonotonicTime asked = dispatcher_.Now();
+  replica.WantCurrent();
+  dispatcher_.Advance(absl::Milliseconds(2990));
+  EXPECT_EQ(replica.current_as_of(), MonotonicTime());
+  Lag(false);
+  dispatcher_.RunReady();
+  EXPECT_EQ(replica.current_as_of(), asked) << "when it was asked, not when it came true";
+  EXPECT_EQ(StateOf(replica), resource_.State());
+  EXPECT_EQ(Proofs("waited"), 1);
+  EXPECT_EQ(Stat("repairs_total") + Stat("relists_total"), 0);
+  EXPECT_EQ(resource_.metadata_lists(), 1);
+}
+
+TEST_F(CurrencyProofTest, ComparesAtMostEvery20Milliseconds) {
+  CacheReplica& replica = Replica();
+  Lag(true);
+  resource_.Put({.name = "a"});
+  replica.WantCurrent();
+  dispatcher_.RunReady();
+  Lag(false);
+  dispatcher_.RunReady();
+  EXPECT_EQ(StateOf(replica), resource_.State());
+  dispatcher_.Advance(absl::Milliseconds(19));
+  EXPECT_EQ(Proofs("waited"), 0);
+  dispatcher_.Advance(absl::Milliseconds(1));
+  EXPECT_EQ(Proofs("waited"), 1);
+}
+
+TEST_F(CurrencyProofTest, IsEqualOnceTheLastDifferenceHasGoneShortOfTheListsVersion) {
+  resource_.Put({.name = "gone"});
+  CacheReplica& replica = Replica();
+  Lag(true);
+  resource_.Put({.name = "a"});
+  resource_.Put({.name = "passing"});
+  resource_.Delete("default", "gone");
+  resource_.Delete("default", "passing");
+  const ResourceVersion listed = V(resource_.Bump());
+  replica.WantCurrent();
+  dispatcher_.RunReady();
+  resource_.SetFaults([](auto& faults) {
+    faults.watches_lag = false;
+    faults.max_batch = 1;
+  });
+  dispatcher_.Advance(absl::Milliseconds(100));
+  EXPECT_EQ(replica.newest()->version, listed);
+  EXPECT_EQ(StateOf(replica), resource_.State());
+  EXPECT_EQ(Proofs("waited"), 1);
+}
+
+TEST_F(CurrencyProofTest, ListsAgainWhatTheWatchHasNotBroughtIn3Seconds) {
+  CacheReplica& replica = Replica();
+  WatchCursor cursor = CursorNow(replica);
+  LoseNextEvent();
+  resource_.Put({.name = "a"});  // 11
+  resource_.Bump();              // 12
+  const MonotonicTime asked = dispatcher_.Now();
+  replica.WantCurrent();
+  dispatcher_.Advance(absl::Milliseconds(2990));
+  EXPECT_EQ(Stat("repairs_total"), 0);
+  EXPECT_THAT(StateOf(replica), IsEmpty());
+  dispatcher_.Advance(absl::Milliseconds(20));
+  EXPECT_EQ(StateOf(replica), resource_.State());
+  EXPECT_THAT(ReadAll(cursor), ElementsAre("ADDED a@11"));
+  EXPECT_EQ(replica.current_as_of(), asked);
+  EXPECT_EQ(Stat("repairs_total"), 1);
+  EXPECT_EQ(Stat("relists_total"), 1);
+  EXPECT_EQ(Proofs("repaired"), 1);
+  EXPECT_EQ(resource_.lists(), 1);
+  EXPECT_EQ(resource_.last_list_at_least(), V(12));
+}
+
+TEST_F(CurrencyProofTest, ListsAgainAtOnceWhereNothingMoreCanCome) {
+  CacheReplica& replica = Replica();
+  WatchCursor cursor = CursorNow(replica);
+  LoseNextEvent();
+  resource_.Put({.name = "a"});  // 11
+  resource_.Put({.name = "b"});  // 12
+  replica.WantCurrent();
+  dispatcher_.RunReady();
+  EXPECT_EQ(StateOf(replica), resource_.State());
+  EXPECT_THAT(ReadAll(cursor), ElementsAre("ADDED b@12", "ADDED a@11"))
+      << "late, but a reader has to know it";
+  EXPECT_EQ(Proofs("repaired"), 1);
+}
+
+TEST_F(CurrencyProofTest, FindsADeletionAndAnUpdateThatWereLost) {
+  resource_.Put({.name = "a"});  // 11
+  resource_.Put({.name = "b"});  // 12
+  CacheReplica& replica = Replica();
+  WatchCursor cursor = CursorNow(replica);
+  resource_.SetFaults([](auto& faults) { faults.lost_events = 2; });
+  resource_.Delete("default", "a");  // 13
+  resource_.Put({.name = "b"});      // 14
+  resource_.Put({.name = "c"});      // 15
+  replica.WantCurrent();
+  dispatcher_.RunReady();
+  EXPECT_EQ(StateOf(replica), resource_.State());
+  EXPECT_EQ(Proofs("repaired"), 1);
+  EXPECT_EQ(replica.newest()->objects.size(), 2U);
+}
+
+TEST_F(CurrencyProofTest, TakesWhatChangedAfterTheListForWhatItIs) {
+  resource_.Put({.name = "changed"});   // 11
+  resource_.Put({.name = "deleted"});   // 12
+  resource_.Put({.name = "replaced"});  // 13
+  CacheReplica& replica = Replica();
+  resource_.SetFaults([](auto& faults) { faults.metadata_version = 13; });
+  resource_.Put({.name = "changed"});      // 14
+  resource_.Delete("default", "deleted");  // 15
+  resource_.Delete("default", "replaced");
+  resource_.Put({.name = "replaced"});
+  resource_.Put({.name = "new"});
+  dispatcher_.RunReady();
+  replica.WantCurrent();
+  dispatcher_.RunReady();
+  EXPECT_EQ(Proofs("ahead"), 1);
+  EXPECT_EQ(replica.current_as_of(), dispatcher_.Now());
+}
+
+TEST_F(CurrencyProofTest, FindsAnAdditionThatWasLostAlthoughTheCacheIsFurther) {
+  CacheReplica& replica = Replica();
+  LoseNextEvent();
+  resource_.Put({.name = "lost"});  // 11
+  resource_.SetFaults([](auto& faults) { faults.metadata_version = 11; });
+  resource_.Put({.name = "b"});      // 12
+  resource_.Delete("default", "b");  // 13
+  dispatcher_.RunReady();
+  replica.WantCurrent();
+  dispatcher_.RunReady();
+  EXPECT_EQ(Proofs("repaired"), 1);
+  EXPECT_EQ(StateOf(replica), resource_.State());
+}
+
+TEST_F(CurrencyProofTest, OneListIsForAllWhoAskBeforeIt) {
+  CacheReplica& replica = Replica();
+  for (int i = 0; i < 10; ++i) replica.WantCurrent();
+  dispatcher_.RunReady();
+  EXPECT_EQ(resource_.metadata_lists(), 1);
+}
+
+TEST_F(CurrencyProofTest, WhoAsksDuringOneGetsTheNext) {
+  CacheReplica& replica = Replica();
+  replica.WantCurrent();
+  RunUntilListed(1);
+  dispatcher_.Advance(absl::ZeroDuration());
+  EXPECT_EQ(Proofs("ahead"), 1);
+  replica.WantCurrent();
+  RunUntilListed(2);
+  for (int i = 0; i < 10; ++i) replica.WantCurrent();
+  EXPECT_EQ(Proofs("ahead"), 1) << "under way";
+  dispatcher_.RunReady();
+  EXPECT_EQ(resource_.metadata_lists(), 3);
+  EXPECT_EQ(Proofs("ahead"), 3);
+}
+
+TEST_F(CurrencyProofTest, ReachesAVersionWithoutAConsistentRead) {
+  CacheReplica& replica = Replica();
+  const ResourceVersion asked = V(resource_.Bump());
+  replica.WantCurrent(asked);
+  dispatcher_.RunReady();
+  EXPECT_EQ(replica.newest()->version, asked);
+  EXPECT_EQ(resource_.last_metadata_at_least(), asked);
+  EXPECT_EQ(replica.current_as_of(), MonotonicTime()) << "not known";
+  replica.WantCurrent(asked);
+  replica.WantCurrent(V(3));
+  dispatcher_.RunReady();
+  EXPECT_EQ(resource_.metadata_lists(), 1) << "it is there";
+}
+
+TEST_F(CurrencyProofTest, AVersionReachedByAProofUnderWayNeedsNoOther) {
+  CacheReplica& replica = Replica();
+  resource_.Bump();
+  replica.WantCurrent();
+  RunUntilListed(1);
+  replica.WantCurrent(V(resource_.version()));
+  dispatcher_.RunReady();
+  EXPECT_EQ(resource_.metadata_lists(), 1);
+  EXPECT_EQ(replica.newest()->version, V(resource_.version()));
+}
+
+TEST_F(CurrencyProofTest, AFailureProvesNothingAndTheNextMay) {
+  CacheReplica& replica = Replica();
+  resource_.SetFaults([](auto& faults) { faults.metadata_lists = {UnavailableError("down")}; });
+  const int changes = changes_;
+  replica.WantCurrent();
+  RunUntilListed(1);
+  replica.WantCurrent();  // In time for the next.
+  dispatcher_.Advance(absl::ZeroDuration());
+  EXPECT_EQ(Proofs("failed"), 1);
+  EXPECT_EQ(resource_.metadata_lists(), 2);
+  EXPECT_EQ(Proofs("ahead"), 1);
+  EXPECT_EQ(changes_, changes + 1);
+  EXPECT_EQ(replica.current_as_of(), dispatcher_.Now());
+}
+
+TEST_F(CurrencyProofTest, ADenialIsKnownAtOnce) {
+  CacheReplica& replica = Replica();
+  resource_.SetFaults([](auto& faults) { faults.metadata_lists = {PermissionDeniedError("no")}; });
+  const int changes = changes_;
+  replica.WantCurrent();
+  dispatcher_.RunReady();
+  EXPECT_TRUE(replica.access(ReadVerb::kList).known);
+  EXPECT_FALSE(replica.access(ReadVerb::kList).allowed);
+  EXPECT_EQ(changes_, changes + 1);
+  EXPECT_EQ(replica.state(), CacheReplica::State::kSynced);
+}
+
+TEST_F(CurrencyProofTest, WaitsForTheFirstSync) {
+  CacheReplica* const replica = map_->Get(ConfigMaps());
+  const RequestHandle handle = replica->Subscribe({.on_change = [] {}});
+  replica->WantCurrent();
+  dispatcher_.RunReady();
+  EXPECT_EQ(resource_.metadata_lists(), 1);
+  EXPECT_EQ(replica->current_as_of(), dispatcher_.Now());
+}
+
+TEST_F(CurrencyProofTest, EndsWithItsCache) {
+  CacheReplica& replica = Replica();
+  replica.WantCurrent();
+  RunUntilListed(1);
+  map_->DropAll(PermissionDeniedError("revoked"));
+  replica.WantCurrent();
+  dispatcher_.Advance(absl::Seconds(10));
+  EXPECT_EQ(replica.state(), CacheReplica::State::kUnavailable);
+  EXPECT_EQ(replica.current_as_of(), MonotonicTime());
+
+  // The same while it waits, and while it repairs.
+  dispatcher_.Advance(absl::Minutes(1));
+  CacheReplica& again = Replica();
+  Lag(true);
+  resource_.Put({.name = "a"});
+  again.WantCurrent();
+  dispatcher_.Advance(absl::Seconds(1));
+  map_->DropAll(PermissionDeniedError("revoked"));
+  dispatcher_.Advance(absl::Minutes(1));
+  EXPECT_EQ(Stat("repairs_total"), 0);
+}
+
+TEST_F(CurrencyProofTest, ARelistInTheMiddleIsAsGoodAsTheWatch) {
+  CacheReplica& replica = Replica();
+  dispatcher_.Advance(absl::Seconds(10));
+  Lag(true);
+  resource_.Put({.name = "a"});
+  replica.WantCurrent();
+  dispatcher_.Advance(absl::Seconds(1));
+  resource_.CutWatches(ResourceExpiredError("gone"));
+  Lag(false);
+  dispatcher_.Advance(absl::Milliseconds(20));
+  EXPECT_EQ(Proofs("waited"), 1);
+  EXPECT_EQ(Stat("repairs_total"), 0);
+  EXPECT_EQ(StateOf(replica), resource_.State());
+}
+
+TEST_F(CurrencyProofTest, ARepairWaitsForAnApiServerThatIsGone) {
+  CacheReplica& replica = Replica();
+  resource_.SetFaults([](auto& faults) {
+    faults.watches = {UnavailableError("1"), UnavailableError("2")};
+    faults.lists = {UnavailableError("3")};
+  });
+  resource_.CutWatches(UnavailableError("0"));
+  resource_.Put({.name = "a"});
+  replica.WantCurrent();
+  dispatcher_.Advance(absl::Milliseconds(3010));
+  EXPECT_EQ(Stat("repairs_total"), 1);
+  EXPECT_EQ(Proofs("repaired"), 0);
+  replica.WantCurrent();
+  dispatcher_.Advance(absl::Minutes(1));
+  EXPECT_EQ(Proofs("repaired"), 1);
+  EXPECT_EQ(Proofs("ahead"), 1) << "who asked meanwhile";
+  EXPECT_EQ(Stat("repairs_total"), 1);
+  EXPECT_EQ(StateOf(replica), resource_.State());
+}
+
+TEST_F(CurrencyProofTest, AListOlderThanWasShownRepairsNothing) {
+  CacheReplica& replica = Replica();
+  resource_.SetFaults([](auto& faults) {
+    faults.lost_events = 10;  // When the watch is resumed, too.
+    faults.list_version = 10;
+  });
+  resource_.Put({.name = "a"});  // 11
+  replica.WantCurrent();
+  dispatcher_.Advance(absl::Milliseconds(3010));
+  EXPECT_EQ(Proofs("failed"), 1);
+  EXPECT_EQ(replica.current_as_of(), MonotonicTime());
+  EXPECT_EQ(replica.newest()->version, V(10));
+}
+
+// The state at a proved version is known, the way there is not.
+TEST_F(CurrencyProofTest, WhatCameAndWentBeforeIsNeitherToldNorPassedOver) {
+  CacheReplica& replica = Replica();  // 10
+  WatchCursor cursor = CursorNow(replica);
+  Lag(true);
+  resource_.Put({.name = "x"});      // 11
+  resource_.Delete("default", "x");  // 12
+  resource_.Bump();                  // 13
+  replica.WantCurrent();
+  dispatcher_.RunReady();
+  ASSERT_EQ(Proofs("equal"), 1);
+  Lag(false);
+  dispatcher_.RunReady();
+  EXPECT_THAT(ReadAll(cursor), IsEmpty()) << "a bookmark at 13 may have been sent";
+  EXPECT_EQ(cursor.complete_through(), V(13));
+  EXPECT_EQ(Stat("time_travel_refused_total"), 0);
+  resource_.Put({.name = "y"});  // 14
+  dispatcher_.RunReady();
+  EXPECT_THAT(ReadAll(cursor), ElementsAre("ADDED y@14"));
+  // A reader that has seen x must be told that it has gone, and cannot be.
+  EXPECT_TRUE(replica.Find(V(10)).has_value());
+  EXPECT_FALSE(replica.Find(V(11)).has_value());
+  EXPECT_FALSE(replica.Find(V(12)).has_value());
+  EXPECT_TRUE(replica.Find(V(13)).has_value());
+}
+
+TEST_F(CurrencyProofTest, AWatchIsResumedFromWhatWasProved) {
+  CacheReplica& replica = Replica();
+  resource_.Bump();
+  replica.WantCurrent();
+  dispatcher_.RunReady();
+  resource_.Compact();
+  resource_.CutWatches(UnavailableError("reset"));
+  dispatcher_.Advance(absl::Seconds(5));
+  EXPECT_TRUE(replica.upstream_healthy());
+  EXPECT_EQ(Stat("expired_total") + Stat("relists_total"), 0);
+}
+
+TEST_F(CurrencyProofTest, ProofsDoNotPushEventsOutOfTheWindow) {
+  resource_.Put({.name = "a"});  // 11
+  CacheReplica& replica = Replica();
+  resource_.Put({.name = "b"});  // 12
+  dispatcher_.RunReady();
+  std::vector<ResourceVersion> proved;
+  for (int i = 0; i < 300; ++i) {
+    const uint64_t listed = resource_.Bump();
+    proved.push_back(V(listed));
+    resource_.Bump();
+    resource_.SetFaults([listed](auto& faults) { faults.metadata_version = listed; });
+    replica.WantCurrent();
+    dispatcher_.RunReady();
+    ASSERT_EQ(replica.newest()->version, proved.back());
+  }
+  const auto from_first = replica.Find(V(11));
+  ASSERT_TRUE(from_first.has_value());
+  EXPECT_EQ(from_first->revision->events.size(), 1U);
+  EXPECT_TRUE(replica.Find(V(12)).has_value()) << "where all of them begin";
+  EXPECT_TRUE(replica.Find(proved[proved.size() - 50]).has_value());
+  EXPECT_FALSE(replica.Find(proved[10]).has_value()) << "so many are not remembered";
+  EXPECT_TRUE(replica.Find(proved.back()).has_value());
+  EXPECT_FALSE(replica.Find(V(resource_.version() - 2)).has_value()) << "between two of them";
+}
+
+class CurrencyProofPropertyTest : public CurrencyProofTest,
+                                  public testing::WithParamInterface<int> {};
+
+// Whatever is lost, late or cut: what is called current is.
+TEST_P(CurrencyProofPropertyTest, WhatIsCalledCurrentIs) {
+  std::mt19937 random(static_cast<unsigned>(GetParam()));
+  CacheReplica& replica = Replica();
+  for (int step = 0; step < 400; ++step) {
+    const std::string name = StrCat("o", random() % 6);
+    switch (random() % 12) {
+      case 0:
+        LoseNextEvent();
+        break;
+      case 1:
+        Lag(random() % 2 == 0);
+        break;
+      case 2:
+        resource_.CutWatches(UnavailableError("reset"));
+        break;
+      case 3:
+        resource_.Bump();
+        break;
+      case 4:
+        resource_.SendBookmarks();
+        break;
+      case 5:
+      case 6:
+        resource_.Delete("default", name);
+        break;
+      case 7:
+        dispatcher_.Advance(absl::Milliseconds(random() % 2000));
+        break;
+      default:
+        resource_.Put({.name = name});
+    }
+    if (random() % 3 != 0) dispatcher_.RunReady();
+    if (random() % 8 != 0) continue;
+    dispatcher_.Advance(absl::Milliseconds(1));
+    const MonotonicTime asked = dispatcher_.Now();
+    const ResourceVersion version = V(resource_.version());
+    replica.WantCurrent();
+    dispatcher_.Advance(absl::Seconds(random() % 6));
+    if (replica.current_as_of() < asked) continue;
+    EXPECT_EQ(StateOf(replica), resource_.State()) << "step " << step;
+    EXPECT_GE(replica.newest()->version, version) << "step " << step;
+  }
+  Lag(false);
+  const MonotonicTime asked = dispatcher_.Now();
+  replica.WantCurrent();
+  dispatcher_.Advance(absl::Minutes(2));
+  EXPECT_GE(replica.current_as_of(), asked);
+  EXPECT_EQ(StateOf(replica), resource_.State());
+}
+INSTANTIATE_TEST_SUITE_P(Seeds, CurrencyProofPropertyTest, testing::Range(0, 20));
+
+}  // namespace
+}  // namespace weir
