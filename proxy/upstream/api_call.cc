@@ -17,7 +17,30 @@ constexpr size_t kMaxErrorBytes = 64 << 10;
 // Of an answer that is no Status, shown in a message.
 constexpr size_t kMaxQuoted = 200;
 
+std::string AsMetadata(Representation representation, std::string_view kind) {
+  return StrCat(ContentType(representation), ";as=", kind, ";g=meta.k8s.io;v=v1");
+}
+
 }  // namespace
+
+AcceptedForm AcceptedForm::Objects(Representation representation) {
+  return {.header = std::string(ContentType(representation)), .only = representation};
+}
+
+AcceptedForm AcceptedForm::ListOf(const CacheKey& key) {
+  if (!key.metadata_only) return Objects(key.representation);
+  return {.header = AsMetadata(key.representation, kMetadataListKind), .only = key.representation};
+}
+
+AcceptedForm AcceptedForm::WatchOf(const CacheKey& key) {
+  if (!key.metadata_only) return Objects(key.representation);
+  return {.header = AsMetadata(key.representation, kMetadataKind), .only = key.representation};
+}
+
+AcceptedForm AcceptedForm::MetadataList() {
+  return {.header = StrCat(AsMetadata(Representation::kProtobuf, kMetadataListKind), ",",
+                           AsMetadata(Representation::kJson, kMetadataListKind))};
+}
 
 std::string ResourceTarget(const CacheKey& key, std::string_view query) {
   std::string target = key.resource.ApiPath();
@@ -32,9 +55,9 @@ std::string ResourceTarget(const CacheKey& key, std::string_view query) {
   return target;
 }
 
-ApiCall::ApiCall(Upstream& upstream, Representation representation, std::string what)
+ApiCall::ApiCall(Upstream& upstream, AcceptedForm form, std::string what)
     : upstream_(upstream),
-      representation_(representation),
+      form_(std::move(form)),
       what_(std::move(what)),
       timer_(upstream.dispatcher().CreateTimer([this] { OnTimeout(); })),
       fail_(upstream.dispatcher(), [this] { OnFailed(); }) {}
@@ -44,7 +67,7 @@ void ApiCall::Send(std::string_view method, std::string target, std::string_view
   RequestHead head;
   head.method = method;
   head.target = std::move(target);
-  head.headers.Add("Accept", ContentType(representation_));
+  head.headers.Add("Accept", form_.header);
   head.headers.Add("User-Agent", "weir/" WEIR_VERSION);
   head.end_of_stream = body.empty();
   head.content_length = static_cast<int64_t>(body.size());
@@ -92,15 +115,15 @@ void ApiCall::OnHead(ResponseHead head) {
         StrCat("the API server answered with Content-Encoding ", Quoted(coding, kMaxQuoted))));
   }
   const auto representation = RepresentationOf(content_type_);
-  if (representation != representation_) {
+  if (!representation || (form_.only && *representation != *form_.only)) {
     const std::string reason =
         StrCat("the API server answered with Content-Type ", Quoted(content_type_, kMaxQuoted),
-               " where ", ContentType(representation_), " was asked for");
+               " where ", form_.header, " was asked for");
     // The other encoding in place of a 406 says the same: the kind does not have this one.
     return Fail(representation ? NotAcceptableError(reason) : InvalidArgumentError(reason));
   }
   accepted_ = true;
-  OnAccepted();
+  OnAccepted(*representation);
 }
 
 void ApiCall::OnResponseBody(std::string_view bytes) {

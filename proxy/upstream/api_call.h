@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -15,13 +16,26 @@
 
 namespace weir {
 
+// What an answer may come in.
+struct AcceptedForm {
+  std::string header;                       // Accept.
+  std::optional<Representation> only = {};  // nullopt: any of the two.
+
+  static AcceptedForm Objects(Representation representation);
+  // As `key` says: of a list, or of the events of a watch.
+  static AcceptedForm ListOf(const CacheKey& key);
+  static AcceptedForm WatchOf(const CacheKey& key);
+  // A list of metadata: protobuf if possible, as it is smaller; also of custom resources.
+  static AcceptedForm MetadataList();
+};
+
 // A request of Weir's own and the reading of its answer: an error answer becomes a Status, a body
 // in another encoding than was asked for is refused, silence has an end. Destroying it cancels.
 // Private to upstream/; derived classes say what is asked and what becomes of the body.
 class ApiCall : public Cancellable, private ResponseHandler {
  protected:
   // `what` stands in front of every failure: "cannot list pods".
-  ApiCall(Upstream& upstream, Representation representation, std::string what);
+  ApiCall(Upstream& upstream, AcceptedForm form, std::string what);
 
   // `authorization`: "" for Weir's own credential. `body`: JSON; "" for none.
   // REQUIRES: called once, from the constructor.
@@ -34,7 +48,7 @@ class ApiCall : public Cancellable, private ResponseHandler {
 
   // These are called as the last act of a callback: they may destroy the call.
   // A successful answer in the right encoding has begun.
-  virtual void OnAccepted() {}
+  virtual void OnAccepted(Representation /*representation*/) {}
   virtual void OnData(std::string_view bytes) = 0;
   // Last. OK: OnData has seen a whole body, and CheckWhole() agrees.
   virtual void OnDone(absl::Status status) = 0;
@@ -56,7 +70,7 @@ class ApiCall : public Cancellable, private ResponseHandler {
 
   // Set once.
   Upstream& upstream_;
-  const Representation representation_;
+  const AcceptedForm form_;
   const std::string what_;
   const TimerPtr timer_;
   PostedCall fail_;
@@ -70,6 +84,10 @@ class ApiCall : public Cancellable, private ResponseHandler {
   absl::Status failure_;  // Of Fail().
   ClientStreamPtr stream_;
 };
+
+// What metadata calls itself.
+inline constexpr std::string_view kMetadataKind = "PartialObjectMetadata";
+inline constexpr std::string_view kMetadataListKind = "PartialObjectMetadataList";
 
 // "/apis/apps/v1/namespaces/default/deployments?<query><selectors of the key>".
 std::string ResourceTarget(const CacheKey& key, std::string_view query);

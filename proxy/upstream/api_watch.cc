@@ -28,12 +28,17 @@ std::string WatchQuery(const WatchRequest& request, absl::Duration timeout) {
   return query;
 }
 
+bool HasWholeObject(const WatchEvent& event) {
+  return event.object != nullptr && event.object->kind() != kMetadataKind;
+}
+
 class ApiWatch final : public ApiCall {
  public:
   ApiWatch(Upstream& upstream, const CacheKey& key, const WatchRequest& request,
            absl::Duration timeout, WatchHandler& handler)
-      : ApiCall(upstream, key.representation, StrCat("cannot watch ", key.resource.Name())),
+      : ApiCall(upstream, AcceptedForm::WatchOf(key), StrCat("cannot watch ", key.resource.Name())),
         timeout_(timeout),
+        metadata_only_(key.metadata_only),
         handler_(handler),
         decoder_(key.representation, upstream.options().max_event_bytes) {
     Send("GET", ResourceTarget(key, WatchQuery(request, timeout)), "", "");
@@ -41,7 +46,7 @@ class ApiWatch final : public ApiCall {
   }
 
  private:
-  void OnAccepted() override {
+  void OnAccepted(Representation /*representation*/) override {
     ExpectWithin(timeout_ + kGrace);
     handler_.OnWatchOpened(timeout_);
   }
@@ -57,6 +62,9 @@ class ApiWatch final : public ApiCall {
       events.erase(error, events.end());
     } else if (!decoded.ok()) {
       Fail(std::move(decoded));
+    } else if (metadata_only_ && std::any_of(events.begin(), events.end(), HasWholeObject)) {
+      Fail(NotAcceptableError("the API server sent whole objects where metadata was asked for"));
+      events.clear();
     }
     // What came before a failure is good.
     if (!events.empty()) handler_.OnWatchEvents(std::move(events));
@@ -71,6 +79,7 @@ class ApiWatch final : public ApiCall {
 
   // Set once.
   const absl::Duration timeout_;
+  const bool metadata_only_;
   WatchHandler& handler_;
 
   WatchDecoder decoder_;

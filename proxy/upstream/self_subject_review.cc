@@ -20,7 +20,8 @@ constexpr absl::Duration kReviewTimeout = absl::Seconds(30);
 class ReviewCall final : public ApiCall {
  public:
   ReviewCall(Upstream& upstream, std::string_view authorization, ReviewCallback done)
-      : ApiCall(upstream, Representation::kJson, "cannot tell whose a credential is"),
+      : ApiCall(upstream, AcceptedForm::Objects(Representation::kJson),
+                "cannot tell whose a credential is"),
         done_(std::move(done)) {
     Send("POST", std::string(kPath), authorization, kReview);
     ExpectWithin(kReviewTimeout);

@@ -20,6 +20,12 @@ std::string_view VerbLabel(std::string_view verb) {
   return std::find(std::begin(kVerbs), std::end(kVerbs), verb) == std::end(kVerbs) ? "other" : verb;
 }
 
+CounterHandle AddReviews(StatsRegistry& registry, const char* result) {
+  return registry.AddCounter("weir_upstream_access_reviews_total",
+                             "Times the API server was asked what Weir itself may read.",
+                             {{"result", result}});
+}
+
 DialTarget TargetOf(const UpstreamTarget& target, const UpstreamOptions& options,
                     std::shared_ptr<TlsContext> context, bool with_certificate) {
   DialTarget dial;
@@ -43,6 +49,9 @@ DialTarget TargetOf(const UpstreamTarget& target, const UpstreamOptions& options
 UpstreamStats::UpstreamStats(StatsRegistry& registry)
     : own_pool(registry, {{"pool", "own"}}),
       callers_pool(registry, {{"pool", "callers"}}),
+      access_allowed(AddReviews(registry, "allowed")),
+      access_denied(AddReviews(registry, "denied")),
+      access_unknown(AddReviews(registry, "failed")),
       registry_(registry) {}
 
 void UpstreamStats::Requested(std::string_view verb, std::string_view resource) {

@@ -64,6 +64,7 @@ struct UpstreamStats {
   // Labels: the verbs of RequestInfo; the resource's Name(), or "other" beyond 500 resources.
   void Requested(std::string_view verb, std::string_view resource);
   ClientPoolStats own_pool, callers_pool;
+  CounterHandle access_allowed, access_denied, access_unknown;  // Reviews, by their answer.
 
  private:
   StatsRegistry& registry_;

@@ -5,6 +5,8 @@
 #include <cctype>
 #include <set>
 
+#include <nlohmann/json.hpp>
+
 #include "proxy/base/strings.h"
 
 namespace weir {
@@ -96,6 +98,21 @@ std::string SelfSubjectReviewJson(const FakeUser& user) {
                 R"("metadata":{"creationTimestamp":"2025-01-01T00:00:00Z"},"status":{"userInfo":)",
                 R"({"username":)", JsonString(user.username), R"(,"uid":)", JsonString(user.uid),
                 R"(,"groups":[)", groups, R"(],"extra":{"pod":["a"]}}}})", "\n");
+}
+
+std::string SelfSubjectAccessReviewJson(const FakeApiState& state, const FakeUser& user,
+                                        std::string_view body) {
+  const nlohmann::json review = nlohmann::json::parse(body, nullptr, false);
+  const nlohmann::json none = nlohmann::json::object();
+  const auto member = [&none](const nlohmann::json& object, const char* key) -> const auto& {
+    const auto found = object.find(key);
+    return found != object.end() && found->is_object() ? *found : none;
+  };
+  const nlohmann::json& asked = member(member(review, "spec"), "resourceAttributes");
+  const bool allowed = state.Allowed(user, asked.value("verb", ""), asked.value("resource", ""));
+  return StrCat(R"({"kind":"SelfSubjectAccessReview","apiVersion":"authorization.k8s.io/v1",)",
+                R"("metadata":{"creationTimestamp":null},"spec":{"resourceAttributes":)",
+                asked.dump(), R"(},"status":{"allowed":)", allowed ? "true" : "false", "}}\n");
 }
 
 std::string CountsJson(const FakeApiState& state) {

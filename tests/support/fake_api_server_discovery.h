@@ -18,6 +18,9 @@ struct FakeDocument {
 std::optional<FakeDocument> AnswerNonResource(const FakeApiState& state, std::string_view method,
                                               std::string_view path);
 std::string SelfSubjectReviewJson(const FakeUser& user);
+// The answer to a review with that body: what Deny() has not denied.
+std::string SelfSubjectAccessReviewJson(const FakeApiState& state, const FakeUser& user,
+                                        std::string_view body);
 // {"requests":[{"verb","resource","userAgent","count"}]}
 std::string CountsJson(const FakeApiState& state);
 

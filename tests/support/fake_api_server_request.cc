@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::string_view kText = "text/plain; charset=utf-8";
 constexpr std::string_view kJson = "application/json";
+constexpr std::string_view kProtobuf = "application/vnd.kubernetes.protobuf";
 
 // The first clause that the kind can be answered in; nullopt: 406.
 std::optional<FakeFormat> FormatOf(std::string_view accept, const FakeKind& kind) {
@@ -27,9 +28,10 @@ std::optional<FakeFormat> FormatOf(std::string_view accept, const FakeKind& kind
       if (json) return FakeFormat::kTable;
     } else if (clause.find("as=PartialObjectMetadata") != std::string_view::npos) {
       if (json) return FakeFormat::kMetadata;
+      if (type == kProtobuf) return FakeFormat::kProtobufMetadata;
     } else if (json) {
       return FakeFormat::kJson;
-    } else if (type == "application/vnd.kubernetes.protobuf" && !kind.custom) {
+    } else if (type == kProtobuf && !kind.custom) {
       return FakeFormat::kProtobuf;
     }
   }
@@ -139,6 +141,9 @@ void FakeApiRequest::Answer() {
   }
   if (info_.resource.resource == "selfsubjectreviews" && info_.verb == "create") {
     return Send(201, kJson, SelfSubjectReviewJson(*user));
+  }
+  if (info_.resource.resource == "selfsubjectaccessreviews" && info_.verb == "create") {
+    return Send(201, kJson, SelfSubjectAccessReviewJson(state_, *user, body_));
   }
   const FakeKind* kind = state_.store.FindKind(info_.resource);
   if (!info_.is_resource_request || kind == nullptr)
@@ -274,7 +279,7 @@ void FakeApiRequest::SendObject(int code, FakeFormat format, const FakeStore::Re
 }
 
 void FakeApiRequest::SendStatus(const FakeStatus& status, FakeFormat format) {
-  if (format != FakeFormat::kProtobuf) format = FakeFormat::kJson;
+  if (!IsProtobuf(format)) format = FakeFormat::kJson;
   Send(status.code, ContentTypeOf(format), EncodeStatus(format, status),
        status.retry_after_seconds);
 }

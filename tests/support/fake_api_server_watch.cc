@@ -14,9 +14,8 @@ FakeWatch::FakeWatch(FakeApiState& state, FakeReadRequest request, ResponseWrite
   head.headers.Add("Audit-Id", "fake-audit-id");
   head.headers.Add("Cache-Control", "no-cache, private");
   const std::string_view type = ContentTypeOf(request_.format);
-  head.headers.Add("Content-Type", request_.format == FakeFormat::kProtobuf
-                                       ? StrCat(type, ";stream=watch")
-                                       : std::string(type));
+  head.headers.Add("Content-Type",
+                   IsProtobuf(request_.format) ? StrCat(type, ";stream=watch") : std::string(type));
   writer_.SendHead(head);
   state_.watches.insert(this);
   if (const int64_t seconds = request_.options.timeout_seconds.value_or(0); seconds > 0) {

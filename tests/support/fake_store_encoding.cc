@@ -101,6 +101,8 @@ std::string WatchObject(FakeFormat format, const FakeObject& object) {
       return ProtobufEnvelope(object.kind->api_version(), object.kind->kind, object.protobuf);
     case FakeFormat::kMetadata:
       return PartialMetadata(object);
+    case FakeFormat::kProtobufMetadata:
+      return ProtobufEnvelope("meta.k8s.io/v1", "PartialObjectMetadata", ProtobufMetadata(object));
     case FakeFormat::kTable:
       break;
   }
@@ -109,7 +111,7 @@ std::string WatchObject(FakeFormat format, const FakeObject& object) {
 
 std::string Frame(FakeFormat format, WatchEventType type, std::string_view object) {
   const std::string_view name = WatchEventTypeName(type);
-  if (format == FakeFormat::kProtobuf) return ProtobufFrame(name, object);
+  if (IsProtobuf(format)) return ProtobufFrame(name, object);
   return StrCat(R"({"type":")", name, R"(","object":)", object, "}\n");
 }
 
@@ -117,7 +119,7 @@ std::string Frame(FakeFormat format, WatchEventType type, std::string_view objec
 
 std::string EncodeObject(FakeFormat format, const FakeObject& object) {
   std::string body = WatchObject(format, object);
-  if (format != FakeFormat::kProtobuf) body += '\n';
+  if (!IsProtobuf(format)) body += '\n';
   return body;
 }
 
@@ -130,13 +132,14 @@ std::string EncodeList(FakeFormat format, const FakeList& list) {
     case FakeFormat::kTable:
       return TableOf(list.items, list.version) + "\n";
     case FakeFormat::kProtobuf:
+    case FakeFormat::kProtobufMetadata:
       break;
   }
-  return ProtobufListBody(list);
+  return ProtobufListBody(list, format == FakeFormat::kProtobufMetadata);
 }
 
 std::string EncodeStatus(FakeFormat format, const FakeStatus& status) {
-  return format == FakeFormat::kProtobuf ? ProtobufStatus(status) : JsonStatus(status) + "\n";
+  return IsProtobuf(format) ? ProtobufStatus(status) : JsonStatus(status) + "\n";
 }
 
 std::string EncodeEvent(FakeFormat format, WatchEventType type, const FakeObject& object) {
@@ -151,9 +154,10 @@ std::string EncodeBookmark(FakeFormat format, const FakeKind& kind, uint64_t ver
           : "";
   const std::string rv = StrCat(R"("resourceVersion":")", version, "\"");
   const std::string comma = annotations.empty() ? "" : ",";
-  if (format == FakeFormat::kProtobuf) {
+  if (IsProtobuf(format)) {
     return Frame(format, WatchEventType::kBookmark,
-                 ProtobufBookmark(kind, version, initial_events_end));
+                 ProtobufBookmark(kind, version, initial_events_end,
+                                  format == FakeFormat::kProtobufMetadata));
   }
   if (kind.custom && format == FakeFormat::kJson) {
     return Frame(format, WatchEventType::kBookmark,
@@ -169,12 +173,11 @@ std::string EncodeBookmark(FakeFormat format, const FakeKind& kind, uint64_t ver
 
 std::string EncodeErrorEvent(FakeFormat format, const FakeStatus& status) {
   return Frame(format, WatchEventType::kError,
-               format == FakeFormat::kProtobuf ? ProtobufStatus(status) : JsonStatus(status));
+               IsProtobuf(format) ? ProtobufStatus(status) : JsonStatus(status));
 }
 
 std::string_view ContentTypeOf(FakeFormat format) {
-  return format == FakeFormat::kProtobuf ? "application/vnd.kubernetes.protobuf"
-                                         : "application/json";
+  return IsProtobuf(format) ? "application/vnd.kubernetes.protobuf" : "application/json";
 }
 
 }  // namespace weir

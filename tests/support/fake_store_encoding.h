@@ -13,7 +13,10 @@ namespace weir {
 
 // What the fake API server answers in. Written apart from proxy/kube, so that the two check each
 // other.
-enum class FakeFormat { kJson, kProtobuf, kMetadata, kTable };  // The last two in JSON.
+enum class FakeFormat { kJson, kProtobuf, kMetadata, kProtobufMetadata, kTable };  // Table in JSON.
+inline bool IsProtobuf(FakeFormat format) {
+  return format == FakeFormat::kProtobuf || format == FakeFormat::kProtobufMetadata;
+}
 
 struct FakeList {
   const FakeKind* kind = nullptr;
@@ -23,8 +26,9 @@ struct FakeList {
   uint64_t remaining = 0;  // After this page; told when there is a continue_token.
 };
 
-// The bare protobuf message of an object: metadata = 1, data = 2.
+// The bare protobuf message of an object: metadata = 1, data = 2; and of its metadata alone.
 std::string ProtobufMessage(const FakeObject& object);
+std::string ProtobufMetadata(const FakeObject& object);
 
 // The whole bodies of answers.
 std::string EncodeObject(FakeFormat format, const FakeObject& object);

@@ -64,6 +64,10 @@ std::string ProtobufMessage(const FakeObject& object) {
   return Message().Bytes(1, ObjectMeta(object)).Strings(2, object.data).bytes();
 }
 
+std::string ProtobufMetadata(const FakeObject& object) {
+  return Message().Bytes(1, ObjectMeta(object)).bytes();
+}
+
 std::string ProtobufEnvelope(std::string_view api_version, std::string_view kind,
                              std::string_view message) {
   return std::string("k8s\0", 4) +
@@ -75,13 +79,18 @@ std::string ProtobufEnvelope(std::string_view api_version, std::string_view kind
              .bytes();
 }
 
-std::string ProtobufListBody(const FakeList& list) {
+std::string ProtobufListBody(const FakeList& list, bool metadata) {
   Message meta;
   meta.Bytes(1, "").Bytes(2, StrCat(list.version)).Bytes(3, list.continue_token);
   if (!list.continue_token.empty()) meta.Varint(4, list.remaining);
   Message message;
   message.Bytes(1, meta.bytes());
-  for (const FakeObjectPtr& item : list.items) message.Bytes(2, item->protobuf);
+  for (const FakeObjectPtr& item : list.items) {
+    message.Bytes(2, metadata ? ProtobufMetadata(*item) : item->protobuf);
+  }
+  if (metadata) {
+    return ProtobufEnvelope("meta.k8s.io/v1", "PartialObjectMetadataList", message.bytes());
+  }
   return ProtobufEnvelope(list.kind->api_version(), list.kind->kind + "List", message.bytes());
 }
 
@@ -106,14 +115,17 @@ std::string ProtobufStatus(const FakeStatus& status) {
   return ProtobufEnvelope("v1", "Status", message.bytes());
 }
 
-std::string ProtobufBookmark(const FakeKind& kind, uint64_t version, bool initial_events_end) {
+std::string ProtobufBookmark(const FakeKind& kind, uint64_t version, bool initial_events_end,
+                             bool metadata) {
   Message meta;
   meta.Bytes(1, "").Bytes(2, "").Bytes(3, "").Bytes(4, "").Bytes(5, "").Bytes(6, StrCat(version));
   meta.Varint(7, 0).Bytes(8, "");
   if (initial_events_end) {
     meta.Strings(12, {{std::string(kInitialEventsEndAnnotation), "true"}});
   }
-  return ProtobufEnvelope(kind.api_version(), kind.kind, Message().Bytes(1, meta.bytes()).bytes());
+  return ProtobufEnvelope(metadata ? "meta.k8s.io/v1" : kind.api_version(),
+                          metadata ? "PartialObjectMetadata" : kind.kind,
+                          Message().Bytes(1, meta.bytes()).bytes());
 }
 
 std::string ProtobufFrame(std::string_view type, std::string_view object) {

@@ -15,9 +15,10 @@ namespace weir {
 // "k8s\0" and runtime.Unknown{typeMeta, raw, contentEncoding, contentType}.
 std::string ProtobufEnvelope(std::string_view api_version, std::string_view kind,
                              std::string_view message);
-std::string ProtobufListBody(const FakeList& list);
+std::string ProtobufListBody(const FakeList& list, bool metadata);
 std::string ProtobufStatus(const FakeStatus& status);
-std::string ProtobufBookmark(const FakeKind& kind, uint64_t version, bool initial_events_end);
+std::string ProtobufBookmark(const FakeKind& kind, uint64_t version, bool initial_events_end,
+                             bool metadata);
 // Big-endian length and WatchEvent{type, object{raw}}.
 std::string ProtobufFrame(std::string_view type, std::string_view object);
 

@@ -24,8 +24,9 @@ std::string Event(std::string_view type, std::string_view name, int version) {
 
 // What a Reflector would see.
 struct SeenWatch final : public WatchHandler {
-  void OnWatchOpened(absl::Duration /*lifetime*/) override {
+  void OnWatchOpened(absl::Duration asked_for) override {
     opened = true;
+    lifetime = asked_for;
     if (in_opened) in_opened();
   }
   void OnWatchEvents(std::vector<WatchEvent> events) override {
@@ -41,6 +42,7 @@ struct SeenWatch final : public WatchHandler {
     if (in_closed) in_closed();
   }
   bool opened = false;
+  absl::Duration lifetime;
   std::vector<size_t> batches;
   std::vector<std::string> versions;
   std::optional<absl::Status> closed;
@@ -89,7 +91,10 @@ TEST_P(ApiWatchTest, AsksForEventsAfterAVersion) {
   ASSERT_TRUE(seconds.has_value());
   EXPECT_GE(*seconds, 8 * 60);
   EXPECT_LT(*seconds, 16 * 60);
+  Open();
+  EXPECT_EQ(watch_.lifetime, absl::Seconds(*seconds));
   EXPECT_EQ(seen().head.headers.Get("authorization"), "Bearer weirs-own");
+  EXPECT_EQ(seen().head.headers.Get("accept"), "application/json");
   EXPECT_EQ(
       registry_.Sum("weir_upstream_requests_total", {{"verb", "watch"}, {"resource", "pods"}}), 1);
 }
@@ -99,6 +104,22 @@ TEST_P(ApiWatchTest, AsksForAStreamedList) {
   EXPECT_THAT(seen().head.target,
               AllOf(HasSubstr("&sendInitialEvents=true&resourceVersionMatch=NotOlderThan"),
                     Not(HasSubstr("resourceVersion="))));
+}
+
+TEST_P(ApiWatchTest, AsksForMetadataWhereTheCacheIsOfMetadata) {
+  key_.metadata_only = true;
+  Watch();
+  EXPECT_EQ(seen().head.headers.Get("accept"),
+            "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1");
+  Open();
+  Push(R"({"type":"ADDED","object":{"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/v1",)"
+       R"("metadata":{"name":"a","namespace":"x","uid":"u-a","resourceVersion":"106"}}})"
+       "\n");
+  EXPECT_THAT(watch_.versions, ElementsAre("106"));
+  Push(Event("ADDED", "b", 107));
+  EXPECT_THAT(watch_.versions, ElementsAre("106")) << "a whole object";
+  ASSERT_TRUE(watch_.closed.has_value());
+  EXPECT_TRUE(IsNotAcceptable(*watch_.closed)) << *watch_.closed;
 }
 
 TEST_P(ApiWatchTest, GivesEventsInBatchesAsTheyCome) {
