@@ -17,6 +17,7 @@ AccessRecord::AccessRecord(Dispatcher& dispatcher, ListerWatcher& source, std::s
 
 // Of two answers the one to the later question counts.
 void AccessRecord::Note(ReadVerb verb, bool allowed, MonotonicTime asked) {
+  thread_.Check();
   Access& access = table_.at(static_cast<size_t>(verb));
   if (access.known && asked < access.proved) return;
   if (access.known && access.allowed != allowed) {
@@ -27,6 +28,7 @@ void AccessRecord::Note(ReadVerb verb, bool allowed, MonotonicTime asked) {
 }
 
 void AccessRecord::Want(ReadVerb verb) {
+  thread_.Check();
   Review& review = reviews_.at(static_cast<size_t>(verb));
   if (review.under_way) return;
   review.under_way = true;

@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 
+#include "proxy/base/thread_owner.h"
 #include "proxy/cache/access.h"
 #include "proxy/cache/lister_watcher.h"
 
@@ -38,6 +39,7 @@ class AccessRecord {
   ListerWatcher& source_;
   const std::string resource_;
   const std::function<void()> on_review_;
+  ThreadOwner thread_;
 
   AccessTable table_;
   std::array<Review, kReadVerbs> reviews_;

@@ -127,7 +127,7 @@ absl::Status Cacher::OnEvents(std::vector<WatchEvent> events) {
 }
 
 RevisionPtr Cacher::TakeRevision() {
-  RevisionPtr revision = builder_.Take(heard_);
+  RevisionPtr revision = builder_.Take(env_.dispatcher.Now());
   if (revision == nullptr) return nullptr;
   window_.Append(revision);
   UpdateGauges();
@@ -151,7 +151,6 @@ void Cacher::PublishAll() {
 
 void Cacher::OnProved(ResourceVersion version, std::optional<MonotonicTime> as_of) {
   thread_.Check();
-  heard_ = env_.dispatcher.Now();
   builder_.Prove(version);
   reflector_.Advance(builder_.version());
   traits_.current_as_of = as_of.value_or(traits_.current_as_of);

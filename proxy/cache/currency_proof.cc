@@ -90,10 +90,17 @@ CurrencyProof::CurrencyProof(Environment environment, Callbacks callbacks)
       timer_(env_.dispatcher.CreateTimer([this] { OnTurn(); })) {}
 
 void CurrencyProof::Want(ResourceVersion at_least) {
+  thread_.Check();
   if (!at_least.is_set()) {
     most_recent_wanted_ = true;
   } else {
     version_wanted_ = std::max(version_wanted_, at_least);
+  }
+  // A version that a client has made up may keep the API server waiting; the most recent state has
+  // every other.
+  if (most_recent_wanted_ && phase_ == Phase::kListing && !most_recent_) {
+    request_.reset();
+    phase_ = Phase::kIdle;
   }
   BeginSoon();
 }
@@ -144,6 +151,8 @@ void CurrencyProof::Begin() {
 }
 
 void CurrencyProof::OnVersions(absl::StatusOr<ObjectVersions> listed) {
+  thread_.Check();
+  phase_ = Phase::kComparing;
   const absl::Status status = listed.status();
   const bool denied = IsPermissionDenied(status) || IsUnauthenticated(status);
   if (status.ok() || denied) callbacks_.on_list_access(status.ok(), began_);
@@ -151,7 +160,6 @@ void CurrencyProof::OnVersions(absl::StatusOr<ObjectVersions> listed) {
   listed_version_ = listed->version;
   listed_size_ = listed->items.size();
   differences_ = Differences(std::move(listed->items), env_.state.objects());
-  phase_ = Phase::kComparing;
   waited_ = false;
   deadline_ = env_.dispatcher.Now() + kWait;
   Compare();

@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 
+#include "proxy/base/thread_owner.h"
 #include "proxy/cache/cacher_stats.h"
 #include "proxy/cache/lister_watcher.h"
 #include "proxy/cache/revision_builder.h"
@@ -70,6 +71,7 @@ class CurrencyProof {
   // Set once.
   const Environment env_;
   const Callbacks callbacks_;
+  ThreadOwner thread_;
 
   // To be proved next.
   bool most_recent_wanted_ = false;

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/cache/currency_proof.h"
 
-#include <random>
-
-#include "tests/cache/cache_fixture.h"
+#include "tests/cache/currency_fixture.h"
 
 namespace weir {
 namespace {
@@ -11,26 +9,7 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-class CurrencyProofTest : public CacheFixture {
- protected:
-  explicit CurrencyProofTest(CacherOptions options = {}) : CacheFixture(std::move(options)) {
-    dispatcher_.Advance(absl::Minutes(1));  // So that no time is the default value.
-  }
-
-  double Proofs(const std::string& result) const {
-    return registry_.Sum("weir_cache_proofs_total", {{"result", result}});
-  }
-  // Until the list has been asked for, and not answered.
-  void RunUntilListed(int lists) {
-    while (resource_.metadata_lists() < lists) ASSERT_TRUE(dispatcher_.RunOnce());
-  }
-  void Lag(bool lag) {
-    resource_.SetFaults([lag](auto& faults) { faults.watches_lag = lag; });
-  }
-  void LoseNextEvent() {
-    resource_.SetFaults([](auto& faults) { faults.lost_events = 1; });
-  }
-};
+class CurrencyProofTest : public CurrencyFixture {};
 
 TEST_F(CurrencyProofTest, RaisesTheVersionWhereNothingDiffers) {
   resource_.Put({.name = "a"});  // 11
@@ -250,6 +229,19 @@ TEST_F(CurrencyProofTest, AVersionReachedByAProofUnderWayNeedsNoOther) {
   EXPECT_EQ(replica.newest()->version, V(resource_.version()));
 }
 
+TEST_F(CurrencyProofTest, AVersionThatDoesNotExistKeepsNobodyWaiting) {
+  CacheReplica& replica = Replica();
+  resource_.SetFaults([](auto& faults) { faults.answers = false; });
+  replica.WantCurrent(V(1000000));
+  dispatcher_.RunReady();
+  ASSERT_EQ(resource_.metadata_lists(), 1);
+  resource_.SetFaults([](auto& faults) { faults.answers = true; });
+  replica.WantCurrent();
+  dispatcher_.RunReady();
+  EXPECT_EQ(replica.current_as_of(), dispatcher_.Now());
+  EXPECT_EQ(resource_.metadata_lists(), 2);
+}
+
 TEST_F(CurrencyProofTest, AFailureProvesNothingAndTheNextMay) {
   CacheReplica& replica = Replica();
   resource_.SetFaults([](auto& faults) { faults.metadata_lists = {UnavailableError("down")}; });
@@ -356,124 +348,6 @@ TEST_F(CurrencyProofTest, AListOlderThanWasShownRepairsNothing) {
   EXPECT_EQ(replica.current_as_of(), MonotonicTime());
   EXPECT_EQ(replica.newest()->version, V(10));
 }
-
-// The state at a proved version is known, the way there is not.
-TEST_F(CurrencyProofTest, WhatCameAndWentBeforeIsNeitherToldNorPassedOver) {
-  CacheReplica& replica = Replica();  // 10
-  WatchCursor cursor = CursorNow(replica);
-  Lag(true);
-  resource_.Put({.name = "x"});      // 11
-  resource_.Delete("default", "x");  // 12
-  resource_.Bump();                  // 13
-  replica.WantCurrent();
-  dispatcher_.RunReady();
-  ASSERT_EQ(Proofs("equal"), 1);
-  Lag(false);
-  dispatcher_.RunReady();
-  EXPECT_THAT(ReadAll(cursor), IsEmpty()) << "a bookmark at 13 may have been sent";
-  EXPECT_EQ(cursor.complete_through(), V(13));
-  EXPECT_EQ(Stat("time_travel_refused_total"), 0);
-  resource_.Put({.name = "y"});  // 14
-  dispatcher_.RunReady();
-  EXPECT_THAT(ReadAll(cursor), ElementsAre("ADDED y@14"));
-  // A reader that has seen x must be told that it has gone, and cannot be.
-  EXPECT_TRUE(replica.Find(V(10)).has_value());
-  EXPECT_FALSE(replica.Find(V(11)).has_value());
-  EXPECT_FALSE(replica.Find(V(12)).has_value());
-  EXPECT_TRUE(replica.Find(V(13)).has_value());
-}
-
-TEST_F(CurrencyProofTest, AWatchIsResumedFromWhatWasProved) {
-  CacheReplica& replica = Replica();
-  resource_.Bump();
-  replica.WantCurrent();
-  dispatcher_.RunReady();
-  resource_.Compact();
-  resource_.CutWatches(UnavailableError("reset"));
-  dispatcher_.Advance(absl::Seconds(5));
-  EXPECT_TRUE(replica.upstream_healthy());
-  EXPECT_EQ(Stat("expired_total") + Stat("relists_total"), 0);
-}
-
-TEST_F(CurrencyProofTest, ProofsDoNotPushEventsOutOfTheWindow) {
-  resource_.Put({.name = "a"});  // 11
-  CacheReplica& replica = Replica();
-  resource_.Put({.name = "b"});  // 12
-  dispatcher_.RunReady();
-  std::vector<ResourceVersion> proved;
-  for (int i = 0; i < 300; ++i) {
-    const uint64_t listed = resource_.Bump();
-    proved.push_back(V(listed));
-    resource_.Bump();
-    resource_.SetFaults([listed](auto& faults) { faults.metadata_version = listed; });
-    replica.WantCurrent();
-    dispatcher_.RunReady();
-    ASSERT_EQ(replica.newest()->version, proved.back());
-  }
-  const auto from_first = replica.Find(V(11));
-  ASSERT_TRUE(from_first.has_value());
-  EXPECT_EQ(from_first->revision->events.size(), 1U);
-  EXPECT_TRUE(replica.Find(V(12)).has_value()) << "where all of them begin";
-  EXPECT_TRUE(replica.Find(proved[proved.size() - 50]).has_value());
-  EXPECT_FALSE(replica.Find(proved[10]).has_value()) << "so many are not remembered";
-  EXPECT_TRUE(replica.Find(proved.back()).has_value());
-  EXPECT_FALSE(replica.Find(V(resource_.version() - 2)).has_value()) << "between two of them";
-}
-
-class CurrencyProofPropertyTest : public CurrencyProofTest,
-                                  public testing::WithParamInterface<int> {};
-
-// Whatever is lost, late or cut: what is called current is.
-TEST_P(CurrencyProofPropertyTest, WhatIsCalledCurrentIs) {
-  std::mt19937 random(static_cast<unsigned>(GetParam()));
-  CacheReplica& replica = Replica();
-  for (int step = 0; step < 400; ++step) {
-    const std::string name = StrCat("o", random() % 6);
-    switch (random() % 12) {
-      case 0:
-        LoseNextEvent();
-        break;
-      case 1:
-        Lag(random() % 2 == 0);
-        break;
-      case 2:
-        resource_.CutWatches(UnavailableError("reset"));
-        break;
-      case 3:
-        resource_.Bump();
-        break;
-      case 4:
-        resource_.SendBookmarks();
-        break;
-      case 5:
-      case 6:
-        resource_.Delete("default", name);
-        break;
-      case 7:
-        dispatcher_.Advance(absl::Milliseconds(random() % 2000));
-        break;
-      default:
-        resource_.Put({.name = name});
-    }
-    if (random() % 3 != 0) dispatcher_.RunReady();
-    if (random() % 8 != 0) continue;
-    dispatcher_.Advance(absl::Milliseconds(1));
-    const MonotonicTime asked = dispatcher_.Now();
-    const ResourceVersion version = V(resource_.version());
-    replica.WantCurrent();
-    dispatcher_.Advance(absl::Seconds(random() % 6));
-    if (replica.current_as_of() < asked) continue;
-    EXPECT_EQ(StateOf(replica), resource_.State()) << "step " << step;
-    EXPECT_GE(replica.newest()->version, version) << "step " << step;
-  }
-  Lag(false);
-  const MonotonicTime asked = dispatcher_.Now();
-  replica.WantCurrent();
-  dispatcher_.Advance(absl::Minutes(2));
-  EXPECT_GE(replica.current_as_of(), asked);
-  EXPECT_EQ(StateOf(replica), resource_.State());
-}
-INSTANTIATE_TEST_SUITE_P(Seeds, CurrencyProofPropertyTest, testing::Range(0, 20));
 
 }  // namespace
 }  // namespace weir

@@ -228,6 +228,21 @@ TEST_P(WatchContractTest, SelfSubjectReviewTellsWhoAsks) {
   EXPECT_THAT(review.body, HasSubstr(R"("username":"owner")"));
 }
 
+TEST_P(WatchContractTest, SelfSubjectAccessReviewTellsWhatOneMayDo) {
+  server_.Deny("owner", "list", plural());
+  for (const std::string verb : {"list", "watch"}) {
+    const TestResponse review =
+        client_->Send("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
+                      StrCat(R"({"kind":"SelfSubjectAccessReview",)",
+                             R"("apiVersion":"authorization.k8s.io/v1",)",
+                             R"("spec":{"resourceAttributes":{"verb":")", verb, R"(","resource":")",
+                             plural(), R"("}}})"));
+    EXPECT_EQ(review.status, 201);
+    EXPECT_THAT(review.body,
+                HasSubstr(verb == "list" ? R"("allowed":false)" : R"("allowed":true)"));
+  }
+}
+
 TEST_P(WatchContractTest, TunnelCarriesBytesBothWays) {
   server_.Create("pods", "default", ConfigMapBody("p"));
   RequestHead head =

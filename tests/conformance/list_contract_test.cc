@@ -250,6 +250,25 @@ TEST_P(WatchContractTest, OtherRepresentationsComeFromTheApiServer) {
   ExpectSameAnswer("GET", Url("resourceVersion=0"), {{"Accept", "application/xml"}});
 }
 
+TEST_P(WatchContractTest, MetadataComesInProtobufOfEveryKind) {
+  const uint64_t version = Create("default", "a");
+  const TestHeaders headers = {{"Accept",
+                                "application/vnd.kubernetes.protobuf;as=PartialObjectMetadataList;"
+                                "g=meta.k8s.io;v=v1"}};
+  const TestResponse answer = client_->Get(Url("resourceVersion="), headers);
+  ASSERT_EQ(answer.status, 200) << answer.body;
+  ListDecoder decoder(Representation::kProtobuf);
+  std::vector<ObjectPtr> items;
+  ASSERT_TRUE(decoder.Decode(answer.body, items).ok());
+  ASSERT_TRUE(decoder.Finish().ok());
+  EXPECT_EQ(decoder.envelope().list_kind, "PartialObjectMetadataList");
+  ASSERT_EQ(items.size(), 1U);
+  EXPECT_EQ(items[0]->name(), "a");
+  EXPECT_EQ(items[0]->version(), ResourceVersion(version));
+  CatchUp();
+  ExpectSameAnswer("GET", Url("resourceVersion=0"), headers);
+}
+
 TEST_P(WatchContractTest, KindWithoutProtobufAnswersInTheNextBestEncoding) {
   Create("default", "a");
   const TestHeaders prefers = {{"Accept", "application/vnd.kubernetes.protobuf,application/json"}};
