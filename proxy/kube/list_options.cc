@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/kube/list_options.h"
 
+#include <algorithm>
+
 #include "proxy/base/status.h"
 #include "proxy/base/strings.h"
 
@@ -46,6 +48,12 @@ absl::Status ReadNumber(std::string_view name, std::string_view value,
       StrCat("query parameter ", name, " is not a number: ", Quoted(value)));
 }
 
+// The durations that clients send: "32s". Any other is for the API server to take or to refuse.
+bool IsPlainDuration(std::string_view text) {
+  const size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
+  return digits > 0 && (text.substr(digits) == "s" || text.substr(digits) == "ms");
+}
+
 // Reads ListOptions from parameters; keeps the first value of each name.
 class Reader {
  public:
@@ -53,7 +61,7 @@ class Reader {
     if (name == "limit") return ReadNumber(name, value, options_.limit);
     if (name == "timeoutSeconds") return ReadNumber(name, value, options_.timeout_seconds);
     if (ReadString(name, value) || ReadBool(name, value)) return absl::OkStatus();
-    if (name != "timeout") options_.has_other_parameters = true;
+    if (name != "timeout" || !IsPlainDuration(value)) options_.has_other_parameters = true;
     return absl::OkStatus();
   }
   ListOptions Take() { return std::move(options_); }

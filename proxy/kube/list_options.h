@@ -27,7 +27,7 @@ struct ListOptions {
   std::optional<int64_t> limit;
   std::optional<int64_t> timeout_seconds;
   // A parameter that changes the answer in ways Weir does not reproduce (shardSelector, pretty,
-  // ...) or that is unknown was given: forward. `timeout` is not one of them.
+  // ...) or that is unknown was given: forward. A plain `timeout` is not.
   bool has_other_parameters = false;
 
   // Error: a number does not parse, bad percent escape: forward, the API server words the answer.

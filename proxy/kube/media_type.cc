@@ -79,6 +79,7 @@ std::optional<std::vector<Clause>> ReadClauses(std::string_view accept) {
     // Versions differ in what they make of a slash too many or nothing after it.
     if (range.size() > 2 || (range.size() == 2 && clause.subtype.empty())) return std::nullopt;
     if (range.size() == 1 && clause.type != "*") continue;
+    clause.other = range.size() == 1;
     for (size_t i = 1; i < pieces.size(); ++i) {
       if (!ReadParameter(pieces[i], clause)) return std::nullopt;
     }
@@ -121,7 +122,9 @@ std::optional<Usable> Use(const Clause& clause, bool list) {
   } else if (clause.subtype != "json" && clause.subtype != "*") {
     return std::nullopt;
   }
-  if (clause.other) usable.kind = Kind::kOther;
+  // The router of built-in kinds refuses these, the handlers of custom resources do not.
+  const bool odd_range = clause.type == "application" && clause.subtype == "*";
+  if (clause.other || odd_range) usable.kind = Kind::kOther;
   if (usable.kind == Kind::kOther || !clause.transforms) return usable;
   // The other one of the two would be chosen nevertheless, and then answered with 406, or on a
   // watch with something odd.

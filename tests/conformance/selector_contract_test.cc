@@ -27,8 +27,22 @@ TEST_P(WatchContractTest, LeavingTheSelectionIsDeletedWithTheLastMatchingState) 
   const auto watch = Watch(query);
   const auto direct = WatchDirectly(query);
   ASSERT_EQ(watch->status(), 200);
-  // The version gets longer on the way: lengths around it change, too.
-  server_.With([](FakeApiState& s) {
+  const uint64_t left = Label("default", "a", "app", "y");
+  const auto event = watch->Next();
+  ASSERT_TRUE(event.has_value());
+  EXPECT_EQ(event->ToString(), StrCat("DELETED default/a@", left));
+  EXPECT_EQ(event->frame, direct->Next()->frame);
+}
+
+TEST_P(FakeServerContractTest, LeavingTheSelectionAtAVersionWithMoreDigitsIsDeleted) {
+  Create("default", "a", {{"app", "x"}});
+  Warm();
+  const std::string query = StrCat(kAppX, server_.version());
+  const auto watch = Watch(query);
+  const auto direct = WatchDirectly(query);
+  ASSERT_EQ(watch->status(), 200);
+  // Lengths around the version change, too.
+  fake().With([](FakeApiState& s) {
     while (s.store.version() < 9'999) s.store.BumpVersion();
   });
   const uint64_t left = Label("default", "a", "app", "y");
@@ -75,7 +89,7 @@ TEST_P(WatchContractTest, SelectedWatchReplaysEnteringAndLeaving) {
   Warm();
   for (int round = 0; round < 3; ++round) {
     Label("default", "a", "app", "x");
-    Set("default", "a", StrCat(round));
+    Set("default", "a", StrCat("seen ", round));
     Label("default", "a", "app", "");
     Set("default", "a", StrCat("hidden ", round));
   }

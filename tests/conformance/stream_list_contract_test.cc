@@ -48,7 +48,7 @@ TEST_P(WatchContractTest, StreamListHasExactlyOneEndBookmark) {
 }
 
 TEST_P(WatchContractTest, StreamListHasTheApiServersBytesInKeyOrder) {
-  for (const char* name : {"b", "a-b", "a", "a.c"}) {
+  for (const char* name : {"b", "a-b", "a", "a0"}) {
     Create(name, "x");
     Create(name, "w", {{"app", "x"}});
   }
@@ -68,8 +68,8 @@ TEST_P(WatchContractTest, StreamListIsFollowedByChanges) {
   Create("default", "a");
   const auto watch = Watch(StrCat(kStreamList, "&resourceVersion=0"));
   const uint64_t end = watch->UntilInitialEnd().back().version;
-  Set("default", "a", "1");
-  Create("default", "b");
+  const uint64_t set = Set("default", "a", "1");
+  const uint64_t created = Create("default", "b");
   const uint64_t last = Delete("default", "a");
   std::vector<std::string> changes;
   uint64_t seen = end;
@@ -78,9 +78,9 @@ TEST_P(WatchContractTest, StreamListIsFollowedByChanges) {
     seen = event.version;
     if (event.type != "BOOKMARK") changes.push_back(event.ToString());
   }
-  EXPECT_THAT(changes, ElementsAre(StrCat("MODIFIED default/a@", last - 2),
-                                   StrCat("ADDED default/b@", last - 1),
-                                   StrCat("DELETED default/a@", last)));
+  EXPECT_THAT(changes,
+              ElementsAre(StrCat("MODIFIED default/a@", set), StrCat("ADDED default/b@", created),
+                          StrCat("DELETED default/a@", last)));
 }
 
 TEST_P(WatchContractTest, StreamListAtAVersionIsNotOlder) {
@@ -114,7 +114,7 @@ TEST_P(WatchContractTest, StreamListWithoutBookmarksHasNoMarker) {
 TEST_P(WatchContractTest, StreamListOfAVersionThatIsYetToComeIsAnErrorInTheStream) {
   Create("default", "a");
   Warm();
-  const auto watch = Watch(StrCat(kStreamList, "&resourceVersion=999999"));
+  const auto watch = Watch(StrCat(kStreamList, "&resourceVersion=", server_.version() + 1'000'000));
   EXPECT_EQ(watch->status(), 200);
   EXPECT_EQ(watch->Next()->ToString(), "ERROR 504 Timeout");
   EXPECT_EQ(watch->WaitForEnd(), TestWatch::State::kEnded);

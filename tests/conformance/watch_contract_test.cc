@@ -17,13 +17,12 @@ TEST_P(WatchContractTest, WatchSendsWhatFollowsItsVersion) {
   const uint64_t since = server_.version();
   const auto watch = Watch(StrCat("resourceVersion=", since));
   EXPECT_EQ(watch->status(), 200);
-  Create("default", "b");
-  Set("default", "a", "1");
+  const uint64_t created = Create("default", "b");
+  const uint64_t set = Set("default", "a", "1");
   const uint64_t last = Delete("default", "b");
-  EXPECT_THAT(
-      Strings(watch->UntilVersion(last)),
-      ElementsAre(StrCat("ADDED default/b@", since + 1), StrCat("MODIFIED default/a@", since + 2),
-                  StrCat("DELETED default/b@", since + 3)));
+  EXPECT_THAT(Strings(watch->UntilVersion(last)),
+              ElementsAre(StrCat("ADDED default/b@", created), StrCat("MODIFIED default/a@", set),
+                          StrCat("DELETED default/b@", last)));
   ExpectFromCache("watch");
 }
 
@@ -35,7 +34,7 @@ TEST_P(WatchContractTest, EventsHaveTheApiServersBytes) {
   const auto watch = Watch(query);
   ASSERT_EQ(watch->status(), 200);
   EXPECT_EQ(watch->Header("content-type"), direct->Header("content-type"));
-  Create("default", "b", {{"app", "\u00fc"}});
+  Create("default", "b", {{"app", "x.y_z"}});
   Set("default", "a", "\\\" \\\\ \\n \u20ac");
   Label("default", "a", "k", "v");
   const uint64_t last = Delete("default", "a");
@@ -101,10 +100,12 @@ TEST_P(WatchContractTest, WatchFromAVersionThatIsYetToComeWaitsForIt) {
   const uint64_t now = server_.version();
   const auto watch = Watch(StrCat("resourceVersion=", now + 2));
   ASSERT_EQ(watch->status(), 200);
-  Create("default", "b");
-  Create("default", "c");
-  const uint64_t last = Create("default", "d");
-  EXPECT_THAT(Strings(watch->UntilVersion(last)), ElementsAre(StrCat("ADDED default/d@", last)));
+  std::vector<std::string> want;
+  for (const char* name : {"b", "c", "d"}) {
+    const uint64_t version = Create("default", name);
+    if (version > now + 2) want.push_back(StrCat("ADDED default/", name, "@", version));
+  }
+  for (const std::string& event : want) EXPECT_EQ(watch->Next()->ToString(), event);
 }
 
 TEST_P(WatchContractTest, DeletionCarriesItsOwnVersionAndTheLastState) {
@@ -141,22 +142,11 @@ TEST_P(WatchContractTest, FinalizedObjectIsModifiedBeforeItIsDeleted) {
   ASSERT_EQ(watch->status(), 200);
   const uint64_t deleting = Delete("default", "a");
   server_.Patch(plural(), "default", "a", R"({"metadata":{"finalizers":null}})");
-  const uint64_t deleted = server_.version();
-  const auto events = watch->UntilVersion(deleted);
-  EXPECT_THAT(Strings(events), ElementsAre(StrCat("MODIFIED default/a@", deleting),
-                                           StrCat("DELETED default/a@", deleted)));
-  EXPECT_EQ(Frames(events), Frames(WatchDirectly(query)->UntilVersion(deleted)));
-}
-
-TEST_P(WatchContractTest, CompactedVersionIsAnErrorInTheStream) {
-  const uint64_t since = Create("default", "a");
-  Set("default", "a", "1");
-  server_.Compact();
-  Warm();
-  const auto watch = Watch(StrCat("resourceVersion=", since));
-  EXPECT_EQ(watch->status(), 200);
-  EXPECT_EQ(watch->Next()->ToString(), "ERROR 410 Expired");
-  EXPECT_EQ(watch->WaitForEnd(), TestWatch::State::kEnded);
+  const std::vector<TestEvent> events = {*watch->Next(), *watch->Next()};
+  EXPECT_EQ(events[0].ToString(), StrCat("MODIFIED default/a@", deleting));
+  EXPECT_EQ(events[1].type, "DELETED");
+  EXPECT_GT(events[1].version, deleting);
+  EXPECT_EQ(Frames(events), Frames(WatchDirectly(query)->UntilVersion(events[1].version)));
 }
 
 TEST_P(WatchContractTest, WatchOfANamespaceSeesNothingElse) {
@@ -194,86 +184,6 @@ TEST_P(WatchContractTest, WatchSeesNothingOfOtherResources) {
   EXPECT_THAT(Strings(watch->UntilVersion(last)), ElementsAre(StrCat("ADDED default/b@", last)));
 }
 
-TEST_P(WatchContractTest, TimeoutSecondsEndsTheStreamCleanly) {
-  Create("default", "a");
-  Warm();
-  TestClientOptions options = Options();
-  options.alpn = {"http/1.1"};
-  TestClient http1(options);
-  const std::string query = StrCat("timeoutSeconds=1&resourceVersion=", server_.version());
-  const auto watch = Watch(query);
-  const auto http1_watch = http1.Watch(Url("watch=1&" + query), Accepting());
-  const auto initial = Watch("timeoutSeconds=1&resourceVersion=0");
-  EXPECT_EQ(watch->status(), 200);
-  EXPECT_EQ(http1_watch->status(), 200);
-  const uint64_t b = Create("default", "b");
-  for (const auto* ending : {&watch, &http1_watch}) {
-    EXPECT_EQ((*ending)->WaitForEnd(), TestWatch::State::kEnded);
-    EXPECT_EQ((*ending)->Next()->ToString(), StrCat("ADDED default/b@", b));
-    EXPECT_FALSE((*ending)->Next().has_value());
-  }
-  EXPECT_EQ(initial->WaitForEnd(), TestWatch::State::kEnded);
-  ExpectFromCache("watch", 3);
-}
-
-TEST_P(WatchContractTest, BookmarksRiseAndCoverWhatCameBefore) {
-  Create("default", "a");
-  Warm();
-  const auto watch = Watch(StrCat("allowWatchBookmarks=true&resourceVersion=", server_.version()));
-  ASSERT_EQ(watch->status(), 200);
-  uint64_t seen = server_.version();
-  for (int round = 0; round < 3; ++round) {
-    const uint64_t changed = Set("default", "a", StrCat(round));
-    // Another resource moves the version on: only a bookmark can tell.
-    server_.Create("secrets", "default", ConfigMapBody(StrCat("s", round)));
-    server_.SendBookmarks();
-    for (const TestEvent& event : watch->UntilVersion(server_.version())) {
-      EXPECT_GT(event.version, seen);
-      if (event.version == changed) {
-        EXPECT_EQ(event.type, "MODIFIED");
-      } else {
-        EXPECT_EQ(event.type, "BOOKMARK");
-        EXPECT_FALSE(event.initial_events_end);
-      }
-      seen = event.version;
-    }
-  }
-}
-
-TEST_P(WatchContractTest, NoBookmarksUnlessAskedFor) {
-  Create("default", "a");
-  Warm();
-  const uint64_t since = server_.version();
-  const auto watch = Watch(StrCat("resourceVersion=", since));
-  const auto bookmarked = Watch(StrCat("allowWatchBookmarks=true&resourceVersion=", since));
-  ASSERT_EQ(watch->status(), 200);
-  ASSERT_EQ(bookmarked->status(), 200);
-  server_.Create("secrets", "default", ConfigMapBody("s"));
-  server_.SendBookmarks();
-  EXPECT_EQ(bookmarked->Next()->type, "BOOKMARK");
-  const uint64_t last = Set("default", "a", "1");
-  EXPECT_EQ(watch->Next()->ToString(), StrCat("MODIFIED default/a@", last));
-}
-
-TEST_P(WatchContractTest, EveryWatchGetsTheSameSequence) {
-  Create("default", "a");
-  Warm();
-  const std::string query = StrCat("resourceVersion=", server_.version());
-  std::vector<std::unique_ptr<TestClient>> clients;
-  std::vector<std::unique_ptr<TestWatch>> watches;
-  for (int i = 0; i < 8; ++i) {
-    clients.push_back(NewClient());
-    watches.push_back(clients.back()->Watch(Url("watch=1&" + query), Accepting()));
-    EXPECT_EQ(watches.back()->status(), 200);
-  }
-  uint64_t last = 0;
-  for (int i = 0; i < 50; ++i) {
-    last = i % 5 == 4 ? Delete("default", StrCat("x", i - 1)) : Create("default", StrCat("x", i));
-  }
-  const std::string frames = Frames(WatchDirectly(query)->UntilVersion(last));
-  for (const auto& watch : watches) EXPECT_EQ(Frames(watch->UntilVersion(last)), frames);
-}
-
 TEST_P(WatchContractTest, ManyEventsComeWholeAndInOrder) {
   Create("default", "a");
   Warm();
@@ -286,77 +196,6 @@ TEST_P(WatchContractTest, ManyEventsComeWholeAndInOrder) {
   const auto events = watch->UntilVersion(last);
   EXPECT_THAT(events, SizeIs(200));
   EXPECT_EQ(Frames(events), Frames(WatchDirectly(query)->UntilVersion(last)));
-}
-
-TEST_P(WatchContractTest, ResumedWatchLosesAndRepeatsNothing) {
-  Create("default", "a");
-  Warm();
-  uint64_t seen = server_.version();
-  std::vector<uint64_t> versions;
-  std::vector<uint64_t> want;
-  for (int round = 0; round < 5; ++round) {
-    want.push_back(Set("default", "a", StrCat("x", round)));
-    const auto watch = Watch(StrCat("resourceVersion=", seen));
-    want.push_back(Set("default", "a", StrCat("y", round)));
-    for (const TestEvent& event : watch->UntilVersion(want.back())) {
-      versions.push_back(event.version);
-    }
-    seen = versions.back();
-  }
-  EXPECT_EQ(versions, want);
-}
-
-TEST_P(WatchContractTest, WatchContinuesAList) {
-  Create("default", "a");
-  for (int round = 0; round < 3; ++round) {
-    const TestResponse list = List("resourceVersion=0");
-    ASSERT_EQ(list.status, 200);
-    const size_t listed = Keys(list).size();
-    const uint64_t last = Create("default", StrCat("b", round));
-    const auto watch = Watch(StrCat("resourceVersion=", Decode(list).version));
-    // The list may be older than the newest object, never newer.
-    EXPECT_EQ(listed + watch->UntilVersion(last).size(), static_cast<size_t>(round) + 2);
-  }
-}
-
-TEST_P(WatchContractTest, FoldingTheEventsGivesTheList) {
-  for (int i = 0; i < 5; ++i) Create("default", StrCat("o", i));
-  Warm();
-  const TestResponse before = List("resourceVersion=0");
-  const auto watch = Watch(StrCat("resourceVersion=", Decode(before).version));
-  std::map<std::string, uint64_t> state;
-  for (const ObjectPtr& item : Decode(before).items) {
-    state[std::string(item->name())] = ParseUint64(item->version().ToString()).value();
-  }
-  uint32_t random = 12345;
-  uint64_t last = 0;
-  for (int i = 0; i < 200; ++i) {
-    random = random * 1664525 + 1013904223;
-    const std::string name = StrCat("o", random >> 16 & 15);
-    const bool exists = server_.With([&](FakeApiState& s) {
-      return s.store.Find(*s.store.FindKind(plural()), "default", name) != nullptr;
-    });
-    if (!exists) {
-      last = Create("default", name);
-    } else if ((random >> 24) % 3 == 0) {
-      last = Delete("default", name);
-    } else {
-      last = Set("default", name, StrCat(i));
-    }
-  }
-  uint64_t seen = 0;
-  for (const TestEvent& event : watch->UntilVersion(last)) {
-    EXPECT_GT(event.version, seen);
-    seen = event.version;
-    EXPECT_EQ(state.contains(event.name), event.type != "ADDED") << event.ToString();
-    state.erase(event.name);
-    if (event.type != "DELETED") state[event.name] = event.version;
-  }
-  std::map<std::string, uint64_t> want;
-  for (const ObjectPtr& item : Decode(direct_->Get(Path(), Accepting())).items) {
-    want[std::string(item->name())] = ParseUint64(item->version().ToString()).value();
-  }
-  EXPECT_EQ(state, want);
 }
 
 TEST_P(WatchContractTest, InvalidWatchesGetTheApiServersAnswer) {
@@ -375,7 +214,7 @@ TEST_P(WatchContractTest, InvalidWatchesGetTheApiServersAnswer) {
 TEST_P(WatchContractTest, DeprecatedWatchPathStillWorks) {
   const uint64_t a = Create("default", "a");
   Warm();
-  const std::string root = plural() == "foos" ? "/apis/example.com/v1" : "/api/v1";
+  const std::string root = custom() ? "/apis/example.com/v1" : "/api/v1";
   const auto watch = client_->Watch(StrCat(root, "/watch/", plural()), Accepting());
   EXPECT_EQ(watch->Next()->ToString(), StrCat("ADDED default/a@", a));
 }
@@ -389,12 +228,6 @@ TEST_P(WatchContractTest, WatchOfATableComesFromTheApiServer) {
   ASSERT_EQ(watch->status(), 200);
   Create("default", "b");
   EXPECT_THAT(watch->Next()->frame, HasSubstr("columnDefinitions"));
-}
-
-TEST_P(WatchContractTest, NamedPathIgnoresTheWatchParameter) {
-  Create("default", "a");
-  Warm();
-  ExpectSameAnswer("GET", StrCat(Path("default"), "/a?watch=true"), Accepting());
 }
 
 TEST_P(WatchContractTest, WatchesOverHttp1) {
@@ -421,8 +254,8 @@ TEST_P(WatchContractTest, WatchesOfClusterScopedObjects) {
   const auto watch = client_->Watch(
       StrCat("/api/v1/nodes?watch=1&resourceVersion=", server_.version()), Accepting());
   ASSERT_EQ(watch->status(), 200);
-  server_.Create("nodes", "", ConfigMapBody("n2"));
-  EXPECT_EQ(watch->Next()->ToString(), StrCat("ADDED n2@", server_.version()));
+  const uint64_t version = server_.Create("nodes", "", ConfigMapBody("n2"));
+  EXPECT_EQ(watch->Next()->ToString(), StrCat("ADDED n2@", version));
 }
 
 }  // namespace

@@ -266,13 +266,13 @@ TEST_P(LifecycleIntegrationTest, StreamListIsServedWhereTheApiServerHasNone) {
 TEST_P(LifecycleIntegrationTest, VersionBeforeTheWindowIsTheApiServersToAnswer) {
   Create("a");
   const uint64_t since = server_.version();
-  for (int i = 0; i < 50; ++i) Set("a", StrCat(i));
+  for (int i = 1; i <= 50; ++i) Set("a", StrCat(i));
   WeirOptions options;
   options.cacher.window_events = 10;
   options.cacher.window_min_events = 10;
   StartWeir(options);
   EXPECT_EQ(client_->Get(kList).status, 200);
-  for (int i = 0; i < 50; ++i) Set("a", StrCat(i));
+  for (int i = 1; i <= 50; ++i) Set("a", StrCat(i));
   const auto watch = client_->Watch(StrCat("/api/v1/configmaps?watch=1&resourceVersion=", since));
   EXPECT_EQ(watch->UntilVersion(server_.version()).size(), 100u);
   EXPECT_EQ(weir_->Forwarded("old_version"), 1);

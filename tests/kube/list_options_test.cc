@@ -82,6 +82,11 @@ TEST(ListOptionsTest, UnknownParametersAreReported) {
     EXPECT_TRUE(MustParse(query).has_other_parameters) << query;
   }
   EXPECT_FALSE(MustParse("timeout=32s&timeoutSeconds=5").has_other_parameters);
+  // The API server refuses some of these.
+  for (const char* query :
+       {"timeout=soon", "timeout=5", "timeout=", "timeout=1h2m", "timeout=-1s"}) {
+    EXPECT_TRUE(MustParse(query).has_other_parameters) << query;
+  }
 }
 
 TEST(ListOptionsTest, RefusesWhatTheApiServerMustWordTheErrorFor) {

@@ -83,8 +83,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{PROTOBUF ";q=0.5,application/json;q=0.5", "objects protobuf json"},
                     // A range with stars comes after one without, whatever the order in the header.
                     Case{"*/*," PROTOBUF, "objects protobuf json"},
-                    Case{"application/*," PROTOBUF, "objects protobuf json"},
-                    Case{"application/*", "objects json"}, Case{"*", "objects json"},
+                    Case{"application/*," PROTOBUF, "objects protobuf"},
+                    Case{"application/*", "other"}, Case{"*", "other"},
                     Case{"*/*;q=0.9,application/json;q=0.5", "objects json"},
                     Case{"text/plain,image/*," PROTOBUF, "objects protobuf"},
                     Case{PROTOBUF ",application/json" TABLE ",application/json",

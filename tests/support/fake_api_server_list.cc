@@ -5,6 +5,8 @@
 #include <optional>
 #include <utility>
 
+#include <nlohmann/json.hpp>
+
 #include "proxy/base/strings.h"
 
 namespace weir {
@@ -14,95 +16,74 @@ FakeStatus BadRequest(std::string message) {
   return {.code = 400, .reason = "BadRequest", .message = std::move(message)};
 }
 
-FakeStatus InvalidOptions(std::string_view field, std::string_view text) {
-  const std::string message = StrCat("Forbidden: ", text);
-  return {.code = 422,
-          .reason = "Invalid",
-          .message = StrCat("ListOptions.meta.k8s.io \"\" is invalid: ", field, ": ", message),
-          .group = "meta.k8s.io",
-          .kind = "ListOptions",
-          .cause_reason = "FieldValueForbidden",
-          .cause_message = message,
-          .cause_field = std::string(field)};
-}
-
-// The rules of apimachinery's internalversion/validation.
-FakeStatus Validate(const ListOptions& options, bool watch, bool stream_list) {
-  constexpr std::string_view kMatch = "resourceVersionMatch";
-  const std::string& match = options.resource_version_match;
-  if (watch) {
-    if (options.send_initial_events.has_value()) {
-      if (match != "NotOlderThan") {
-        return InvalidOptions(
-            kMatch, "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan");
-      }
-      if (!stream_list) {
-        return InvalidOptions(
-            "sendInitialEvents",
-            "sendInitialEvents is forbidden for watch unless the WatchList feature "
-            "gate is enabled");
-      }
-      return {};
-    }
-    if (match.empty()) return {};
-    return InvalidOptions(
-        kMatch, "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided");
-  }
-  if (options.send_initial_events.has_value()) {
-    return InvalidOptions("sendInitialEvents", "sendInitialEvents is forbidden for list");
-  }
-  if (match.empty()) return {};
-  if (options.resource_version.empty()) {
-    return InvalidOptions(kMatch,
-                          "resourceVersionMatch is forbidden unless resourceVersion is provided");
-  }
-  if (!options.continue_token.empty()) {
-    return InvalidOptions(kMatch, "resourceVersionMatch is forbidden when continue is provided");
-  }
-  if (match != "Exact" && match != "NotOlderThan") {
-    return InvalidOptions(kMatch, "supported values: \"Exact\", \"NotOlderThan\"");
-  }
-  if (match == "Exact" && options.resource_version == "0") {
-    return InvalidOptions(kMatch,
-                          "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"");
-  }
-  return {};
-}
-
-// Tokens here are "<version>:<joined key>" in hex: opaque, as a client must take them.
-std::string MakeContinue(uint64_t version, const std::string& start) {
+// base64url without padding.
+std::string Base64(std::string_view bytes) {
+  constexpr char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
   std::string out;
-  for (const unsigned char c : StrCat(version, ":", start)) {
-    out += "0123456789abcdef"[c >> 4];
-    out += "0123456789abcdef"[c & 15];
+  uint32_t held = 0;
+  int bits = 0;
+  for (const unsigned char c : bytes) {
+    held = held << 8 | c;
+    for (bits += 8; bits >= 6; bits -= 6) out += kDigits[held >> (bits - 6) & 63];
   }
+  if (bits > 0) out += kDigits[held << (6 - bits) & 63];
   return out;
 }
 
-std::optional<std::pair<uint64_t, std::string>> ReadContinue(std::string_view token) {
-  std::string text;
-  for (size_t i = 0; i + 1 < token.size(); i += 2) {
-    const size_t high = std::string_view("0123456789abcdef").find(token[i]);
-    const size_t low = std::string_view("0123456789abcdef").find(token[i + 1]);
-    if (high > 15 || low > 15) return std::nullopt;
-    text += static_cast<char>(high << 4 | low);
+std::optional<std::string> FromBase64(std::string_view text) {
+  std::string bytes;
+  uint32_t held = 0;
+  int bits = 0;
+  for (const char c : text) {
+    const size_t digit =
+        std::string_view("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
+            .find(c);
+    if (digit == std::string_view::npos) return std::nullopt;
+    held = held << 6 | static_cast<uint32_t>(digit);
+    if (bits += 6; bits < 8) continue;
+    bits -= 8;
+    bytes += static_cast<char>(held >> bits);
   }
-  const size_t colon = text.find(':');
-  if (colon == std::string::npos) return std::nullopt;
-  const auto version = ParseUint64(std::string_view(text).substr(0, colon));
-  if (!version) return std::nullopt;
-  return std::pair(*version, text.substr(colon + 1));
+  return bytes;
 }
 
-std::string KeyOf(const FakeObject& object) {
-  return object.namespace_name.empty() ? object.name
-                                       : StrCat(object.namespace_name, "/", object.name);
+// Where a page begins, and of which version it is; -1: of the newest.
+struct Continue {
+  int64_t version = 0;
+  std::string start;  // What follows the collection's prefix in the storage's keys.
+};
+
+std::string Encode(const Continue& token) {
+  const nlohmann::ordered_json json = {
+      {"v", "meta.k8s.io/v1"}, {"rv", token.version}, {"start", token.start}};
+  return Base64(json.dump());
 }
 
-FakeStatus ExpiredList(std::string_view what) {
+std::optional<Continue> ReadContinue(std::string_view text) {
+  const nlohmann::json json = nlohmann::json::parse(FromBase64(text).value_or(""), nullptr, false);
+  if (!json.is_object() || !json.contains("rv") || !json.contains("start")) return std::nullopt;
+  return Continue{json["rv"].get<int64_t>(), json["start"].get<std::string>()};
+}
+
+// An object's key after the prefix of what is listed.
+std::string KeyOf(const FakeObject& object, const FakeReadRequest& request) {
+  if (!request.namespace_name.empty() || object.namespace_name.empty()) return object.name;
+  return StrCat("/", object.namespace_name, "/", object.name);
+}
+
+FakeStatus ExpiredList() {
   return {.code = 410,
           .reason = "Expired",
-          .message = StrCat("The ", what, " is too old to display a consistent list result.")};
+          .message = "The resourceVersion for the provided list is too old."};
+}
+
+FakeStatus ExpiredPage(const Continue& token) {
+  return {.code = 410,
+          .reason = "Expired",
+          .message =
+              "The provided continue parameter is too old to display a consistent list "
+              "result; the token in this response goes on without consistency.",
+          .continue_token = Encode({.version = -1, .start = token.start})};
 }
 
 // Objects at `version` from `start` on, at most `limit` of them.
@@ -111,17 +92,39 @@ FakeListAnswer Page(const FakeApiState& state, const FakeReadRequest& request, u
   FakeListAnswer answer;
   answer.list.kind = request.kind;
   answer.list.version = version;
+  std::string last;
   for (FakeObjectPtr& object : state.store.ListAt(*request.kind, version)) {
-    if (!request.Selects(*object) || KeyOf(*object) < start) continue;
+    if (!request.Selects(*object) || KeyOf(*object, request) < start) continue;
     if (limit == 0 || answer.list.items.size() < limit) {
+      last = KeyOf(*object, request);
       answer.list.items.push_back(std::move(object));
-      continue;
-    }
-    if (answer.list.remaining++ == 0) {
-      answer.list.continue_token = MakeContinue(version, KeyOf(*object));
+    } else {
+      ++answer.list.remaining;
     }
   }
+  if (answer.list.remaining == 0) return answer;
+  answer.list.continue_token =
+      Encode({.version = static_cast<int64_t>(version), .start = last + '\0'});
+  // How many of them a selection holds is not known without looking at each.
+  if (!request.labels.empty() || !request.fields.empty()) answer.list.remaining = 0;
   return answer;
+}
+
+FakeListAnswer NextPage(const FakeApiState& state, const FakeReadRequest& request, uint64_t limit) {
+  const auto token = ReadContinue(request.options.continue_token);
+  if (!token) {
+    return {.error = BadRequest("invalid continue token: continue key is not valid: it is not one "
+                                "of this server's"),
+            .list = {}};
+  }
+  if (!request.options.resource_version.empty() && request.options.resource_version != "0") {
+    return {.error = BadRequest("specifying resource version is not allowed when using continue"),
+            .list = {}};
+  }
+  const uint64_t version =
+      token->version < 0 ? state.store.version() : static_cast<uint64_t>(token->version);
+  if (version < state.store.compacted()) return {.error = ExpiredPage(*token), .list = {}};
+  return Page(state, request, version, token->start, limit);
 }
 
 }  // namespace
@@ -131,8 +134,7 @@ FakeStatus TooLargeVersion(uint64_t version, uint64_t current) {
       .code = 504,
       .reason = "Timeout",
       .message = StrCat("Timeout: Too large resource version: ", version, ", current: ", current),
-      .cause_reason = "ResourceVersionTooLarge",
-      .cause_message = "Too large resource version",
+      .causes = {{"ResourceVersionTooLarge", "Too large resource version", ""}},
       .retry_after_seconds = 1};
 }
 
@@ -152,54 +154,11 @@ bool FakeReadRequest::Selects(const FakeObject& object) const {
          });
 }
 
-FakeStatus ParseRead(const RequestInfo& info, bool watch, bool stream_list,
-                     FakeReadRequest& request) {
-  request.namespace_name = request.kind->namespaced ? info.namespace_name : "";
-  auto options = ListOptions::Parse(info.query);
-  if (!options.ok()) return BadRequest("a query parameter does not parse");
-  request.options = *std::move(options);
-  auto labels = LabelSelector::Parse(request.options.label_selector);
-  if (!labels.ok()) {
-    return BadRequest(StrCat("unable to parse requirement: ", request.options.label_selector));
-  }
-  request.labels = *std::move(labels);
-  auto fields = FieldSelector::Parse(request.options.field_selector);
-  if (!fields.ok()) return BadRequest("invalid field selector");
-  for (const FieldSelector::Term& term : fields->terms) {
-    const bool known = term.field == "metadata.name" ||
-                       (term.field == "metadata.namespace" && request.kind->namespaced);
-    if (known) continue;
-    return BadRequest(StrCat("\"", term.field,
-                             "\" is not a known field selector: only \"metadata.name\", "
-                             "\"metadata.namespace\""));
-  }
-  request.fields = *std::move(fields);
-  if (FakeStatus invalid = Validate(request.options, watch, stream_list); !invalid.ok()) {
-    return invalid;
-  }
-  const std::string& version = request.options.resource_version;
-  if (!version.empty() && !ParseUint64(version)) {
-    return BadRequest(StrCat("invalid resource version: \"", version, "\""));
-  }
-  return {};
-}
-
 FakeListAnswer AnswerList(const FakeApiState& state, const FakeReadRequest& request) {
   const ListOptions& options = request.options;
   const uint64_t limit = static_cast<uint64_t>(std::max<int64_t>(0, options.limit.value_or(0)));
   const uint64_t asked = ParseUint64(options.resource_version).value_or(0);
-  if (!options.continue_token.empty()) {
-    const auto token = ReadContinue(options.continue_token);
-    if (!token) return {.error = BadRequest("invalid continue token"), .list = {}};
-    if (asked != 0) {
-      return {.error = BadRequest("specifying resource version is not allowed when using continue"),
-              .list = {}};
-    }
-    if (token->first < state.store.compacted()) {
-      return {.error = ExpiredList("provided continue parameter"), .list = {}};
-    }
-    return Page(state, request, token->first, token->second, limit);
-  }
+  if (!options.continue_token.empty()) return NextPage(state, request, limit);
   if (options.resource_version.empty()) {
     return Page(state, request, state.store.version(), "", limit);
   }
@@ -213,7 +172,7 @@ FakeListAnswer AnswerList(const FakeApiState& state, const FakeReadRequest& requ
     return Page(state, request, state.served_version(), "", ignore_limit ? 0 : limit);
   }
   if (asked < state.store.compacted()) {
-    return {.error = ExpiredList("resourceVersion for the provided list"), .list = {}};
+    return {.error = ExpiredList(), .list = {}};
   }
   return Page(state, request, asked, "", limit);
 }

@@ -29,6 +29,9 @@ struct FakeReadRequest {
 FakeStatus ParseRead(const RequestInfo& info, bool watch, bool stream_list,
                      FakeReadRequest& request);
 
+// Of a list or not: the error for a resourceVersion that is no number.
+FakeStatus CheckVersion(std::string_view version, bool list);
+
 // The page that a LIST asks for, or why there is none.
 struct FakeListAnswer {
   FakeStatus error;

@@ -10,32 +10,31 @@
 #include "tests/support/fake_api_server_discovery.h"
 #include "tests/support/fake_api_server_list.h"
 #include "tests/support/fake_api_server_watch.h"
+#include "tests/support/fake_negotiation.h"
 
 namespace weir {
 namespace {
 
 constexpr std::string_view kText = "text/plain; charset=utf-8";
 constexpr std::string_view kJson = "application/json";
-constexpr std::string_view kProtobuf = "application/vnd.kubernetes.protobuf";
 
-// The first clause that the kind can be answered in; nullopt: 406.
-std::optional<FakeFormat> FormatOf(std::string_view accept, const FakeKind& kind) {
-  if (Trim(accept).empty()) return FakeFormat::kJson;
-  for (const std::string_view clause : Split(accept, ',')) {
-    const std::string_view type = Trim(clause.substr(0, clause.find(';')));
-    const bool json = type == kJson || type == "*/*" || type == "application/*";
-    if (clause.find("as=Table") != std::string_view::npos) {
-      if (json) return FakeFormat::kTable;
-    } else if (clause.find("as=PartialObjectMetadata") != std::string_view::npos) {
-      if (json) return FakeFormat::kMetadata;
-      if (type == kProtobuf) return FakeFormat::kProtobufMetadata;
-    } else if (json) {
-      return FakeFormat::kJson;
-    } else if (type == kProtobuf && !kind.custom) {
-      return FakeFormat::kProtobuf;
-    }
-  }
-  return std::nullopt;
+// What the router says, before any kind is asked.
+FakeStatus NoSuchResource() {
+  return {.code = 404,
+          .reason = "NotFound",
+          .message = "the server could not find the requested resource",
+          .empty_details = true};
+}
+
+FakeStatus NoSuchMethod() {
+  return {.code = 405,
+          .reason = "MethodNotAllowed",
+          .message = "the server does not allow this method on the requested resource",
+          .empty_details = true};
+}
+
+bool IsDuration(std::string_view text) {
+  return !text.empty() && text.find_first_not_of("0123456789.hmsuµn") == std::string_view::npos;
 }
 
 class FakeApiRequest final : public RequestHandler {
@@ -72,10 +71,17 @@ class FakeApiRequest final : public RequestHandler {
   void Begin();
   void Misbehave(const FakeFault& fault);
   void Answer();
+  void AnswerUnknown();
   void AnswerKind(const FakeUser& user, const FakeKind& kind);
-  void AnswerRead(const FakeKind& kind, FakeFormat format);
+  // What the router and the filters before it refuse.
+  FakeStatus CheckRoute(const FakeKind& kind) const;
+  FakeStatus Forbidden(const FakeUser& user) const;
+  FakeUser Impersonated(const FakeUser& user) const;
+  void AnswerRead(const FakeKind& kind, const FakeAccept& accept);
+  void AnswerGet(const FakeKind& kind, const FakeAccept& accept);
   void AnswerWrite(const FakeKind& kind, FakeFormat format);
   void AnswerDelete(const FakeKind& kind, FakeFormat format);
+  void DeleteCollection(const FakeKind& kind, FakeFormat format);
   void AnswerSubresource();
   void OpenTunnel();
   void Forget();
@@ -146,67 +152,125 @@ void FakeApiRequest::Answer() {
     return Send(201, kJson, SelfSubjectAccessReviewJson(state_, *user, body_));
   }
   const FakeKind* kind = state_.store.FindKind(info_.resource);
-  if (!info_.is_resource_request || kind == nullptr)
-    return Send(404, kText, "404 page not found\n");
-  AnswerKind(*user, *kind);
+  if (!info_.is_resource_request || kind == nullptr) return AnswerUnknown();
+  AnswerKind(Impersonated(*user), *kind);
+}
+
+void FakeApiRequest::AnswerUnknown() {
+  for (const FakeKind* kind : state_.store.kinds()) {
+    const GroupVersionResource& known = kind->resource;
+    if (info_.is_resource_request && known.group == info_.resource.group &&
+        known.version == info_.resource.version) {
+      return SendStatus(NoSuchResource());
+    }
+  }
+  Send(404, kText, "404 page not found\n");
+}
+
+FakeUser FakeApiRequest::Impersonated(const FakeUser& user) const {
+  const std::string_view name = head_.headers.Get("impersonate-user");
+  if (name.empty()) return user;
+  for (const auto& [token, known] : state_.users) {
+    if (known.username == name) return known;
+  }
+  return {.username = std::string(name)};
+}
+
+FakeStatus FakeApiRequest::Forbidden(const FakeUser& user) const {
+  const std::string scope = info_.namespace_name.empty()
+                                ? " at the cluster scope"
+                                : StrCat(" in the namespace \"", info_.namespace_name, "\"");
+  const std::string name = info_.name.empty() ? "" : StrCat(" \"", info_.name, "\"");
+  return {.code = 403,
+          .reason = "Forbidden",
+          .message = StrCat(info_.resource.Name(), name, " is forbidden: User \"", user.username,
+                            "\" cannot ", info_.verb, " resource \"", info_.resource.resource,
+                            "\" in API group \"", info_.resource.group, "\"", scope),
+          .name = info_.name,
+          .group = info_.resource.group,
+          .kind = info_.resource.resource};
+}
+
+FakeStatus FakeApiRequest::CheckRoute(const FakeKind& kind) const {
+  const bool of_kind = info_.subresource.empty() || info_.subresource == "status";
+  if (!kind.namespaced && !info_.namespace_name.empty() && !kind.custom &&
+      kind.resource.resource != "namespaces") {
+    return NoSuchResource();
+  }
+  if (head_.method == "HEAD") return NoSuchMethod();
+  if (!of_kind) return {};
+  const bool named = !info_.name.empty();
+  const bool wrong =
+      named ? head_.method == "POST" : head_.method == "PUT" || head_.method == "PATCH";
+  if (!wrong) return {};
+  // Custom resources have a router of their own, which leaves it to the handlers.
+  if (!kind.custom) return NoSuchMethod();
+  if (named) return {};
+  return {.code = 400, .reason = "BadRequest", .message = "name must be provided"};
 }
 
 void FakeApiRequest::AnswerKind(const FakeUser& user, const FakeKind& kind) {
   if (!state_.Allowed(user, info_.verb, info_.resource.resource)) {
-    const std::string scope = info_.namespace_name.empty()
-                                  ? " at the cluster scope"
-                                  : StrCat(" in the namespace \"", info_.namespace_name, "\"");
-    return SendStatus(
-        {.code = 403,
-         .reason = "Forbidden",
-         .message = StrCat(info_.resource.Name(), " is forbidden: User \"", user.username,
-                           "\" cannot ", info_.verb, " resource \"", info_.resource.resource,
-                           "\" in API group \"", info_.resource.group, "\"", scope),
-         .group = info_.resource.group,
-         .kind = info_.resource.resource});
+    const FakeAccept accept = Negotiate(head_.headers.Get("accept"), kind, info_.verb);
+    return SendStatus(Forbidden(user), accept.error.ok() ? accept.format : FakeFormat::kJson);
   }
-  if (head_.method == "HEAD") {
-    return SendStatus(
-        {.code = 405,
-         .reason = "MethodNotAllowed",
-         .message = "the server does not allow this method on the requested resource"});
-  }
+  if (FakeStatus error = CheckRoute(kind); !error.ok()) return SendStatus(error);
   if (!info_.subresource.empty() && info_.subresource != "status") return AnswerSubresource();
-  const auto format = FormatOf(head_.headers.Get("accept"), kind);
-  if (!format) {
-    return SendStatus({.code = 406,
-                       .reason = "NotAcceptable",
-                       .message = "only the following media types are accepted: application/json, "
-                                  "application/yaml"});
+  const FakeAccept accept = Negotiate(head_.headers.Get("accept"), kind, info_.verb);
+  if (!accept.error.ok()) return SendStatus(accept.error, accept.format);
+  if (info_.verb != "watch") {
+    const QueryParameters parameters = QueryParameters::Parse(info_.query);
+    const std::string* timeout = parameters.First("timeout");
+    if (timeout != nullptr && !timeout->empty() && !IsDuration(*timeout)) {
+      return SendStatus({.code = 400,
+                         .reason = "BadRequest",
+                         .message = StrCat("invalid timeout specified in the request URL - time: "
+                                           "invalid duration ",
+                                           JsonString(*timeout))},
+                        accept.format);
+    }
   }
-  if (head_.method == "GET") return AnswerRead(kind, *format);
-  AnswerWrite(kind, *format);
+  if (head_.method == "GET") return AnswerRead(kind, accept);
+  AnswerWrite(kind, accept.format);
 }
 
-void FakeApiRequest::AnswerRead(const FakeKind& kind, FakeFormat format) {
-  if (info_.verb == "get") {
-    const std::string_view scope = kind.namespaced ? std::string_view(info_.namespace_name) : "";
-    FakeObjectPtr object = state_.store.Find(kind, scope, info_.name);
-    if (object != nullptr) return SendObject(200, format, {.object = object, .error = {}});
-    return SendStatus(state_.store.NotFound(kind, info_.name), format);
-  }
+void FakeApiRequest::AnswerRead(const FakeKind& kind, const FakeAccept& accept) {
+  if (info_.verb == "get") return AnswerGet(kind, accept);
   FakeReadRequest request{.kind = &kind,
                           .namespace_name = {},
                           .options = {},
                           .labels = {},
                           .fields = {},
-                          .format = format};
+                          .format = accept.format};
   const bool watch = info_.verb == "watch";
   if (FakeStatus error = ParseRead(info_, watch, state_.stream_list, request); !error.ok()) {
-    return SendStatus(error, format);
+    return SendStatus(error, accept.format);
   }
   if (watch) {
     watch_ = std::make_unique<FakeWatch>(state_, std::move(request), writer_);
     return;
   }
   const FakeListAnswer answer = AnswerList(state_, request);
-  if (!answer.error.ok()) return SendStatus(answer.error, format);
-  Send(200, ContentTypeOf(format), EncodeList(format, answer.list));
+  if (!answer.error.ok()) return SendStatus(answer.error, accept.format);
+  if (FakeStatus error = CheckTransform(accept, kind, true); !error.ok()) return SendStatus(error);
+  Send(200, ContentTypeOf(accept.format), EncodeList(accept.format, answer.list));
+}
+
+void FakeApiRequest::AnswerGet(const FakeKind& kind, const FakeAccept& accept) {
+  const QueryParameters parameters = QueryParameters::Parse(info_.query);
+  const std::string* asked = parameters.First("resourceVersion");
+  const std::string version = asked == nullptr ? "" : *asked;
+  if (FakeStatus error = CheckVersion(version, false); !error.ok()) {
+    return SendStatus(error, accept.format);
+  }
+  if (const uint64_t least = ParseUint64(version).value_or(0); least > state_.served_version()) {
+    return SendStatus(TooLargeVersion(least, state_.served_version()), accept.format);
+  }
+  const std::string_view scope = kind.namespaced ? std::string_view(info_.namespace_name) : "";
+  const FakeObjectPtr object = state_.store.Find(kind, scope, info_.name);
+  if (object == nullptr) return SendStatus(state_.store.NotFound(kind, info_.name), accept.format);
+  if (FakeStatus error = CheckTransform(accept, kind, false); !error.ok()) return SendStatus(error);
+  SendObject(200, accept.format, {.object = object, .error = {}});
 }
 
 void FakeApiRequest::AnswerWrite(const FakeKind& kind, FakeFormat format) {
@@ -224,15 +288,7 @@ void FakeApiRequest::AnswerWrite(const FakeKind& kind, FakeFormat format) {
 
 void FakeApiRequest::AnswerDelete(const FakeKind& kind, FakeFormat format) {
   FakeStore& store = state_.store;
-  if (info_.verb == "deletecollection") {
-    for (const FakeObjectPtr& object : store.ListAt(kind, store.version())) {
-      if (info_.namespace_name.empty() || object->namespace_name == info_.namespace_name) {
-        store.Delete(kind, object->namespace_name, object->name);
-      }
-    }
-    return Send(200, kJson,
-                R"({"kind":"Status","apiVersion":"v1","metadata":{},"status":"Success"})");
-  }
+  if (info_.verb == "deletecollection") return DeleteCollection(kind, format);
   const FakeStore::Result result =
       store.Delete(kind, kind.namespaced ? info_.namespace_name : "", info_.name);
   if (!result.ok() || result.object->deleting) return SendObject(200, format, result);
@@ -240,6 +296,25 @@ void FakeApiRequest::AnswerDelete(const FakeKind& kind, FakeFormat format) {
        StrCat(R"({"kind":"Status","apiVersion":"v1","metadata":{},"status":"Success","details":)",
               R"({"name":)", JsonString(info_.name), R"(,"kind":")", info_.resource.resource,
               R"(","uid":")", result.object->uid, "\"}}\n"));
+}
+
+// Answers with what there was.
+void FakeApiRequest::DeleteCollection(const FakeKind& kind, FakeFormat format) {
+  FakeReadRequest request{.kind = &kind,
+                          .namespace_name = {},
+                          .options = {},
+                          .labels = {},
+                          .fields = {},
+                          .format = format};
+  if (FakeStatus error = ParseRead(info_, false, false, request); !error.ok()) {
+    return SendStatus(error, format);
+  }
+  const FakeListAnswer answer = AnswerList(state_, request);
+  if (!answer.error.ok()) return SendStatus(answer.error, format);
+  for (const FakeObjectPtr& object : answer.list.items) {
+    state_.store.Delete(kind, object->namespace_name, object->name);
+  }
+  Send(200, ContentTypeOf(format), EncodeList(format, answer.list));
 }
 
 void FakeApiRequest::AnswerSubresource() {
@@ -253,7 +328,7 @@ void FakeApiRequest::AnswerSubresource() {
         R"({"kind":"X","apiVersion":"v1","metadata":{"name":"x","uid":"u","resourceVersion":)"
         "\"99999999\"}}\n"));
   }
-  Send(404, kText, "404 page not found\n");
+  SendStatus(NoSuchResource());
 }
 
 // Sends back whatever comes: enough of an exec.
@@ -279,14 +354,17 @@ void FakeApiRequest::SendObject(int code, FakeFormat format, const FakeStore::Re
 }
 
 void FakeApiRequest::SendStatus(const FakeStatus& status, FakeFormat format) {
-  if (!IsProtobuf(format)) format = FakeFormat::kJson;
-  Send(status.code, ContentTypeOf(format), EncodeStatus(format, status),
+  Send(status.code, ContentTypeOf(StatusFormat(format, status)), EncodeStatus(format, status),
        status.retry_after_seconds);
 }
 
 void FakeApiRequest::Send(int code, std::string_view content_type, std::string body,
                           int retry_after) {
+  if (content_type == kJson && WantsIndented(info_.query, agent_)) body = IndentedJson(body);
   ResponseHead head{.status = code, .headers = {}};
+  if (code == 403 || (code == 404 && content_type == kText)) {
+    head.headers.Add("X-Content-Type-Options", "nosniff");
+  }
   const std::string_view audit_id = head_.headers.Get("audit-id");
   head.headers.Add("Audit-Id", audit_id.empty() ? "fake-audit-id" : audit_id);
   head.headers.Add("Cache-Control", "no-cache, private");

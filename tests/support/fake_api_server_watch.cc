@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/support/fake_api_server_watch.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "proxy/base/strings.h"
@@ -18,9 +19,10 @@ FakeWatch::FakeWatch(FakeApiState& state, FakeReadRequest request, ResponseWrite
                    IsProtobuf(request_.format) ? StrCat(type, ";stream=watch") : std::string(type));
   writer_.SendHead(head);
   state_.watches.insert(this);
-  if (const int64_t seconds = request_.options.timeout_seconds.value_or(0); seconds > 0) {
+  // A negative one is over at once, but for what is there already.
+  if (const int64_t seconds = request_.options.timeout_seconds.value_or(0); seconds != 0) {
     timeout_ = state_.dispatcher.CreateTimer([this] { End(); });
-    timeout_->Enable(absl::Seconds(seconds));
+    timeout_->Enable(absl::Seconds(std::max<int64_t>(0, seconds)));
   }
   Begin();
 }

@@ -40,6 +40,20 @@ FakeStatus AlreadyExists(const FakeKind& kind, std::string_view name) {
           .kind = kind.resource.resource};
 }
 
+// `what` is the kind or the plural name: an API server is not of one mind.
+FakeStatus Invalid(const FakeKind& kind, const std::string& what_kind, std::string_view name,
+                   std::string_view field, std::string_view reason, std::string_view message) {
+  const std::string what =
+      kind.resource.group.empty() ? what_kind : StrCat(what_kind, ".", kind.resource.group);
+  return {.code = 422,
+          .reason = "Invalid",
+          .message = StrCat(what, " \"", name, "\" is invalid: ", field, ": ", message),
+          .name = std::string(name),
+          .group = kind.resource.group,
+          .kind = what_kind,
+          .causes = {{std::string(reason), std::string(message), std::string(field)}}};
+}
+
 FakeStatus BadBody(std::string_view why) {
   return {.code = 400, .reason = "BadRequest", .message = std::string(why)};
 }
@@ -102,8 +116,16 @@ FakeStore::Result FakeStore::Create(const FakeKind& kind, std::string_view names
   const auto draft = FakeObjectDraft::Parse(body);
   if (!draft) return {.object = nullptr, .error = BadBody("the body is not a JSON object")};
   const std::string name = draft->NameFor(version_ + 1);
-  if (name.empty())
-    return {.object = nullptr, .error = BadBody("name or generateName is required")};
+  if (name.empty()) {
+    return {.object = nullptr,
+            .error = Invalid(kind, kind.kind, "", "metadata.name", "FieldValueRequired",
+                             "Required value: name or generateName is required")};
+  }
+  if (const std::string given = draft->NamespaceName(); !given.empty() && given != namespace_name) {
+    return {.object = nullptr,
+            .error = BadBody("the namespace of the provided object does not match the namespace "
+                             "sent on the request")};
+  }
   Collection& collection = CollectionOf(kind);
   const std::string key = JoinedKey(namespace_name, name);
   if (collection.objects.contains(key)) {
@@ -111,13 +133,13 @@ FakeStore::Result FakeStore::Create(const FakeKind& kind, std::string_view names
   }
   const uint64_t uid = next_uid_++;
   ++version_;
-  FakeObjectPtr object =
-      draft->Build({.kind = &kind,
-                    .namespace_name = std::string(namespace_name),
-                    .name = name,
-                    .uid = StrCat("uid-", uid),
-                    .version = version_,
-                    .created_seconds = 1'700'000'000 + static_cast<int64_t>(uid)});
+  FakeObjectPtr object = draft->Build({.kind = &kind,
+                                       .namespace_name = std::string(namespace_name),
+                                       .name = name,
+                                       .uid = StrCat("uid-", uid),
+                                       .version = version_,
+                                       .created_seconds = 1'700'000'000 + static_cast<int64_t>(uid),
+                                       .generation = kind.custom ? 1u : 0u});
   return {.object = Put(collection, key, std::move(object)), .error = {}};
 }
 
@@ -129,14 +151,35 @@ FakeStore::Result FakeStore::Update(const FakeKind& kind, std::string_view names
   if (found == collection.objects.end()) return {.object = nullptr, .error = NotFound(kind, name)};
   const auto draft = FakeObjectDraft::Parse(body);
   if (!draft) return {.object = nullptr, .error = BadBody("the body is not a JSON object")};
+  if (const std::string given = draft->NameFor(0); !given.empty() && given != name) {
+    return {.object = nullptr,
+            .error = BadBody(StrCat("the name of the object (", given,
+                                    ") does not match the name on the URL (", name, ")"))};
+  }
   const FakeObject& old = *found->second;
-  if (const std::string expected = draft->ExpectedVersion();
-      !expected.empty() && expected != StrCat(old.version)) {
+  const std::string expected = draft->ExpectedVersion();
+  if (expected.empty() && kind.custom) {
+    return {
+        .object = nullptr,
+        .error = Invalid(kind, kind.resource.resource, name, "metadata.resourceVersion",
+                         "FieldValueInvalid", "Invalid value: 0: must be specified for an update")};
+  }
+  if (!expected.empty() && expected != StrCat(old.version)) {
     return {.object = nullptr, .error = Conflict(kind, name)};
   }
-  FakeObjectIdentity identity = IdentityOf(old);
+  return Replace(kind, key, *draft);
+}
+
+FakeStore::Result FakeStore::Replace(const FakeKind& kind, const std::string& key,
+                                     const FakeObjectDraft& draft) {
+  Collection& collection = CollectionOf(kind);
+  const FakeObjectPtr old = collection.objects.at(key);
+  FakeObjectIdentity identity = IdentityOf(*old);
+  // What changes nothing is not written.
+  if (draft.SaysTheSame(*old, true)) return {.object = old, .error = {}};
+  if (kind.custom && !draft.SaysTheSame(*old, false)) ++identity.generation;
   identity.version = ++version_;
-  FakeObjectPtr object = draft->Build(identity);
+  FakeObjectPtr object = draft.Build(identity);
   // The last finalizer of an object that is being deleted has gone: so does the object.
   if (object->deleting && object->finalizers.empty()) {
     --version_;
@@ -152,7 +195,12 @@ FakeStore::Result FakeStore::MergePatch(const FakeKind& kind, std::string_view n
   if (old == nullptr) return {.object = nullptr, .error = NotFound(kind, name)};
   const auto merged = MergeJson(old->json, patch);
   if (!merged) return {.object = nullptr, .error = BadBody("the patch is not a JSON object")};
-  return Update(kind, namespace_name, name, *merged);
+  const auto draft = FakeObjectDraft::Parse(*merged);
+  if (const std::string expected = draft->ExpectedVersion();
+      !expected.empty() && expected != StrCat(old->version)) {
+    return {.object = nullptr, .error = Conflict(kind, name)};
+  }
+  return Replace(kind, JoinedKey(namespace_name, name), *draft);
 }
 
 FakeStore::Result FakeStore::Delete(const FakeKind& kind, std::string_view namespace_name,

@@ -34,6 +34,7 @@ struct FakeObject {
   std::vector<std::string> finalizers;
   bool deleting = false;
   int64_t created_seconds = 0;
+  uint64_t generation = 0;    // Of custom kinds: how often all but the metadata has changed.
   std::string metadata_json;  // The value of "metadata".
   std::string json;           // As a watch sends it.
   std::string json_item;      // As a LIST holds it.
@@ -41,14 +42,20 @@ struct FakeObject {
 };
 using FakeObjectPtr = std::shared_ptr<const FakeObject>;
 
+struct FakeCause {
+  std::string reason, message, field;
+};
+
 // metav1.Status in full, with the details that Weir itself never makes but must hand through.
 struct FakeStatus {
   int code = 0;  // 0: no failure.
   std::string reason = {}, message = {};
   std::string name = {}, group = {}, kind = {};  // details
-  std::string cause_reason = {}, cause_message = {}, cause_field = {};
+  std::vector<FakeCause> causes = {};
   int retry_after_seconds = 0;
   std::string continue_token = {};  // metadata.continue, of an expired page.
+  bool empty_details = false;       // "details":{}, as the router of an API server writes them.
+  bool unnegotiated = false;        // In JSON for people, whatever was asked for.
 
   bool ok() const { return code == 0; }
 };
@@ -60,6 +67,8 @@ struct FakeEvent {
   FakeObjectPtr previous;  // nullptr for kAdded.
   uint64_t version = 0;
 };
+
+class FakeObjectDraft;
 
 // What etcd and the registry are to an API server, in memory: collections of objects, one version
 // counter for all of them, and their history. Not thread-safe.
@@ -117,6 +126,7 @@ class FakeStore {
 
   Collection& CollectionOf(const FakeKind& kind);
   const Collection& CollectionOf(const FakeKind& kind) const;
+  Result Replace(const FakeKind& kind, const std::string& key, const FakeObjectDraft& draft);
   // Stores the new state of an object and tells of it.
   FakeObjectPtr Put(Collection& collection, const std::string& key, FakeObjectPtr object);
   void Remove(Collection& collection, const std::string& key);
@@ -124,7 +134,7 @@ class FakeStore {
 
   std::vector<std::unique_ptr<Collection>> collections_;
   uint64_t version_ = 1000;
-  uint64_t compacted_ = 0;
+  uint64_t compacted_ = 1000;  // What has been before is before all history.
   uint64_t next_uid_ = 1;
   std::function<void()> on_change_;
 };

@@ -1,11 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/support/fake_store_encoding.h"
 
+#include <nlohmann/json.hpp>
+
 #include "proxy/base/strings.h"
 #include "tests/support/fake_store_protobuf.h"
 
 namespace weir {
 namespace {
+
+constexpr char kMetaV1[] = "meta.k8s.io/v1";
+
+bool IsTransformed(FakeFormat format) {
+  return format == FakeFormat::kMetadata || format == FakeFormat::kMetadataProtobuf ||
+         format == FakeFormat::kTable;
+}
 
 std::string Number(uint64_t n) { return StrCat(n); }
 
@@ -23,23 +32,23 @@ std::string JsonStatus(const FakeStatus& status) {
   add("name", quoted(status.name));
   add("group", quoted(status.group));
   add("kind", quoted(status.kind));
-  if (!status.cause_reason.empty()) {
-    std::string cause = StrCat(R"({"reason":)", JsonString(status.cause_reason), R"(,"message":)",
-                               JsonString(status.cause_message));
-    if (!status.cause_field.empty()) {
-      StrAppend(cause, R"(,"field":)", JsonString(status.cause_field));
-    }
-    add("causes", StrCat("[", cause, "}]"));
+  std::string causes;
+  for (const FakeCause& cause : status.causes) {
+    StrAppend(causes, causes.empty() ? "" : ",", R"({"reason":)", JsonString(cause.reason),
+              R"(,"message":)", JsonString(cause.message));
+    if (!cause.field.empty()) StrAppend(causes, R"(,"field":)", JsonString(cause.field));
+    causes += '}';
   }
+  add("causes", causes.empty() ? "" : StrCat("[", causes, "]"));
   if (status.retry_after_seconds > 0) {
     add("retryAfterSeconds", Number(static_cast<uint64_t>(status.retry_after_seconds)));
   }
   std::string out = StrCat(R"({"kind":"Status","apiVersion":"v1","metadata":)", metadata,
                            R"(,"status":"Failure","message":)", JsonString(status.message));
   if (!status.reason.empty()) StrAppend(out, R"(,"reason":)", JsonString(status.reason));
-  if (!details.empty()) StrAppend(out, R"(,"details":{)", details, "}");
+  if (!details.empty() || status.empty_details) StrAppend(out, R"(,"details":{)", details, "}");
   StrAppend(out, R"(,"code":)", status.code, "}");
-  return out;
+  return EscapedAsGoDoes(out);
 }
 
 std::string PartialMetadata(const FakeObject& object) {
@@ -59,27 +68,30 @@ std::string TableOf(const std::vector<FakeObjectPtr>& items, uint64_t version) {
   return out + "]}";
 }
 
+// `"continue":...` and what remains, after `before`; "" for the last page.
+std::string PageJson(const FakeList& list, std::string_view before) {
+  if (list.continue_token.empty()) return "";
+  std::string page = StrCat(before, R"("continue":)", JsonString(list.continue_token));
+  if (list.remaining > 0) StrAppend(page, R"(,"remainingItemCount":)", list.remaining);
+  return page;
+}
+
 std::string JsonList(const FakeList& list) {
   std::string items;
   for (const FakeObjectPtr& item : list.items) {
     StrAppend(items, items.empty() ? "" : ",", item->json_item);
   }
   const std::string version = StrCat(R"("resourceVersion":")", list.version, "\"");
-  std::string page;
-  if (!list.continue_token.empty()) {
-    page = StrCat(R"("continue":)", JsonString(list.continue_token), R"(,"remainingItemCount":)",
-                  list.remaining);
-  }
   const FakeKind& kind = *list.kind;
   if (kind.custom) {
     // Sorted keys: apiVersion, items, kind, metadata{continue, remainingItemCount, ...}.
     return StrCat(R"({"apiVersion":")", kind.api_version(), R"(","items":[)", items,
                   R"(],"kind":")", kind.kind, R"(List","metadata":{)",
-                  page.empty() ? R"("continue":"")" : page, ",", version, "}}");
+                  list.continue_token.empty() ? R"("continue":"")" : PageJson(list, ""), ",",
+                  version, "}}");
   }
   return StrCat(R"({"kind":")", kind.kind, R"(List","apiVersion":")", kind.api_version(),
-                R"(","metadata":{)", version, page.empty() ? "" : ",", page, R"(},"items":[)",
-                items, "]}");
+                R"(","metadata":{)", version, PageJson(list, ","), R"(},"items":[)", items, "]}");
 }
 
 std::string MetadataList(const FakeList& list) {
@@ -88,8 +100,8 @@ std::string MetadataList(const FakeList& list) {
     StrAppend(items, items.empty() ? "" : ",", PartialMetadata(*item));
   }
   return StrCat(R"({"kind":"PartialObjectMetadataList","apiVersion":"meta.k8s.io/v1",)",
-                R"("metadata":{"resourceVersion":")", list.version, R"("},"items":)",
-                items.empty() ? "null" : StrCat("[", items, "]"), "}");
+                R"("metadata":{"resourceVersion":")", list.version, "\"", PageJson(list, ","),
+                R"(},"items":)", items.empty() ? "null" : StrCat("[", items, "]"), "}");
 }
 
 // An object as the "object" of a watch event.
@@ -101,8 +113,8 @@ std::string WatchObject(FakeFormat format, const FakeObject& object) {
       return ProtobufEnvelope(object.kind->api_version(), object.kind->kind, object.protobuf);
     case FakeFormat::kMetadata:
       return PartialMetadata(object);
-    case FakeFormat::kProtobufMetadata:
-      return ProtobufEnvelope("meta.k8s.io/v1", "PartialObjectMetadata", ProtobufMetadata(object));
+    case FakeFormat::kMetadataProtobuf:
+      return ProtobufEnvelope(kMetaV1, "PartialObjectMetadata", ProtobufMetadata(object));
     case FakeFormat::kTable:
       break;
   }
@@ -116,6 +128,34 @@ std::string Frame(FakeFormat format, WatchEventType type, std::string_view objec
 }
 
 }  // namespace
+
+bool IsProtobuf(FakeFormat format) {
+  return format == FakeFormat::kProtobuf || format == FakeFormat::kMetadataProtobuf;
+}
+
+std::string EscapedAsGoDoes(std::string_view json) {
+  std::string out;
+  for (size_t i = 0; i < json.size(); ++i) {
+    const std::string_view three = json.substr(i, 3);
+    if (json[i] == '<') {
+      out += "\\u003c";
+    } else if (json[i] == '>') {
+      out += "\\u003e";
+    } else if (json[i] == '&') {
+      out += "\\u0026";
+    } else if (three == "\u2028" || three == "\u2029") {
+      out += three == "\u2028" ? "\\u2028" : "\\u2029";
+      i += 2;
+    } else {
+      out += json[i];
+    }
+  }
+  return out;
+}
+
+std::string IndentedJson(std::string_view json) {
+  return EscapedAsGoDoes(nlohmann::ordered_json::parse(json).dump(2));
+}
 
 std::string EncodeObject(FakeFormat format, const FakeObject& object) {
   std::string body = WatchObject(format, object);
@@ -132,14 +172,22 @@ std::string EncodeList(FakeFormat format, const FakeList& list) {
     case FakeFormat::kTable:
       return TableOf(list.items, list.version) + "\n";
     case FakeFormat::kProtobuf:
-    case FakeFormat::kProtobufMetadata:
+    case FakeFormat::kMetadataProtobuf:
       break;
   }
-  return ProtobufListBody(list, format == FakeFormat::kProtobufMetadata);
+  return ProtobufListBody(list, format == FakeFormat::kMetadataProtobuf);
 }
 
+// Errors are not transformed: what was to be metadata or a table is answered as if nothing had
+// been agreed upon.
 std::string EncodeStatus(FakeFormat format, const FakeStatus& status) {
-  return IsProtobuf(format) ? ProtobufStatus(status) : JsonStatus(status) + "\n";
+  if (status.unnegotiated || IsTransformed(format)) return IndentedJson(JsonStatus(status));
+  return format == FakeFormat::kProtobuf ? ProtobufStatus(status) : JsonStatus(status) + "\n";
+}
+
+FakeFormat StatusFormat(FakeFormat format, const FakeStatus& status) {
+  if (status.unnegotiated || IsTransformed(format)) return FakeFormat::kJson;
+  return format;
 }
 
 std::string EncodeEvent(FakeFormat format, WatchEventType type, const FakeObject& object) {
@@ -155,9 +203,11 @@ std::string EncodeBookmark(FakeFormat format, const FakeKind& kind, uint64_t ver
   const std::string rv = StrCat(R"("resourceVersion":")", version, "\"");
   const std::string comma = annotations.empty() ? "" : ",";
   if (IsProtobuf(format)) {
-    return Frame(format, WatchEventType::kBookmark,
-                 ProtobufBookmark(kind, version, initial_events_end,
-                                  format == FakeFormat::kProtobufMetadata));
+    const bool whole = format == FakeFormat::kProtobuf;
+    return Frame(
+        format, WatchEventType::kBookmark,
+        ProtobufBookmark(whole ? kind.api_version() : kMetaV1,
+                         whole ? kind.kind : "PartialObjectMetadata", version, initial_events_end));
   }
   if (kind.custom && format == FakeFormat::kJson) {
     return Frame(format, WatchEventType::kBookmark,

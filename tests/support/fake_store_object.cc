@@ -42,8 +42,12 @@ OrderedJson Metadata(const OrderedJson& draft, const FakeObjectIdentity& identit
   if (!identity.namespace_name.empty()) metadata["namespace"] = identity.namespace_name;
   metadata["uid"] = identity.uid;
   metadata["resourceVersion"] = StrCat(identity.version);
+  if (identity.generation > 0) metadata["generation"] = identity.generation;
   metadata["creationTimestamp"] = Rfc3339(identity.created_seconds);
-  if (deleting) metadata["deletionTimestamp"] = Rfc3339(identity.created_seconds + 60);
+  if (deleting) {
+    metadata["deletionTimestamp"] = Rfc3339(identity.created_seconds + 60);
+    metadata["deletionGracePeriodSeconds"] = 0;
+  }
   for (const char* key :
        {"labels", "annotations", "ownerReferences", "finalizers", "managedFields"}) {
     if (const auto found = draft.find(key); found != draft.end() && !found->empty()) {
@@ -64,14 +68,13 @@ void EncodeJson(const OrderedJson& metadata, const OrderedJson& draft, FakeObjec
   whole["apiVersion"] = object.kind->api_version();
   whole.update(item);
   if (object.kind->custom) {
-    object.json = nlohmann::json(whole).dump();
+    object.json = EscapedAsGoDoes(nlohmann::json(whole).dump());
     object.json_item = object.json;
-    object.metadata_json = nlohmann::json(metadata).dump();
   } else {
-    object.json = whole.dump();
-    object.json_item = item.dump();
-    object.metadata_json = metadata.dump();
+    object.json = EscapedAsGoDoes(whole.dump());
+    object.json_item = EscapedAsGoDoes(item.dump());
   }
+  object.metadata_json = EscapedAsGoDoes(metadata.dump());
 }
 
 }  // namespace
@@ -106,6 +109,24 @@ std::string FakeObjectDraft::ExpectedVersion() const {
   return TextOf(json_->metadata(), "resourceVersion");
 }
 
+bool FakeObjectDraft::HasKind() const {
+  return !TextOf(json_->value, "kind").empty() && !TextOf(json_->value, "apiVersion").empty();
+}
+
+std::string FakeObjectDraft::NamespaceName() const {
+  return TextOf(json_->metadata(), "namespace");
+}
+
+bool FakeObjectDraft::SaysTheSame(const FakeObject& other, bool with_metadata) const {
+  nlohmann::json mine = nlohmann::json::parse(Build(IdentityOf(other))->json);
+  nlohmann::json others = nlohmann::json::parse(other.json);
+  if (!with_metadata) {
+    mine.erase("metadata");
+    others.erase("metadata");
+  }
+  return mine == others;
+}
+
 FakeObjectPtr FakeObjectDraft::Build(const FakeObjectIdentity& identity) const {
   auto object = std::make_shared<FakeObject>();
   const OrderedJson& metadata = json_->metadata();
@@ -115,6 +136,7 @@ FakeObjectPtr FakeObjectDraft::Build(const FakeObjectIdentity& identity) const {
   object->uid = identity.uid;
   object->version = identity.version;
   object->created_seconds = identity.created_seconds;
+  object->generation = identity.generation;
   object->deleting = identity.deleting;
   object->labels = StringsOf(metadata, "labels");
   object->annotations = StringsOf(metadata, "annotations");
@@ -134,6 +156,7 @@ FakeObjectIdentity IdentityOf(const FakeObject& object) {
           .uid = object.uid,
           .version = object.version,
           .created_seconds = object.created_seconds,
+          .generation = object.generation,
           .deleting = object.deleting};
 }
 

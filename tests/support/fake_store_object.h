@@ -16,6 +16,7 @@ struct FakeObjectIdentity {
   std::string namespace_name, name, uid;
   uint64_t version = 0;
   int64_t created_seconds = 0;
+  uint64_t generation = 0;
   bool deleting = false;
 };
 FakeObjectIdentity IdentityOf(const FakeObject& object);
@@ -31,6 +32,12 @@ class FakeObjectDraft {
   // metadata.name, or one made of metadata.generateName, or "".
   std::string NameFor(uint64_t version) const;
   std::string ExpectedVersion() const;  // metadata.resourceVersion, or "".
+  // Whether it has the kind and apiVersion that a custom resource must come with.
+  bool HasKind() const;
+  std::string NamespaceName() const;  // metadata.namespace, or "".
+  // Whether the object says what `other` says, but for what the server decides; with or without
+  // regard to the metadata.
+  bool SaysTheSame(const FakeObject& other, bool with_metadata) const;
   // The object in every encoding that its kind has.
   FakeObjectPtr Build(const FakeObjectIdentity& identity) const;
 

@@ -50,9 +50,9 @@ std::string ObjectMeta(const FakeObject& object) {
       .Bytes(4, "")
       .Bytes(5, object.uid)
       .Bytes(6, StrCat(object.version))
-      .Varint(7, 0)
+      .Varint(7, object.generation)
       .Bytes(8, Time(object.created_seconds).bytes());
-  if (object.deleting) meta.Bytes(9, Time(object.created_seconds + 60).bytes());
+  if (object.deleting) meta.Bytes(9, Time(object.created_seconds + 60).bytes()).Varint(10, 0);
   meta.Strings(11, object.labels).Strings(12, object.annotations);
   for (const std::string& finalizer : object.finalizers) meta.Bytes(14, finalizer);
   return meta.bytes();
@@ -82,7 +82,7 @@ std::string ProtobufEnvelope(std::string_view api_version, std::string_view kind
 std::string ProtobufListBody(const FakeList& list, bool metadata) {
   Message meta;
   meta.Bytes(1, "").Bytes(2, StrCat(list.version)).Bytes(3, list.continue_token);
-  if (!list.continue_token.empty()) meta.Varint(4, list.remaining);
+  if (!list.continue_token.empty() && list.remaining > 0) meta.Varint(4, list.remaining);
   Message message;
   message.Bytes(1, meta.bytes());
   for (const FakeObjectPtr& item : list.items) {
@@ -97,35 +97,32 @@ std::string ProtobufListBody(const FakeList& list, bool metadata) {
 std::string ProtobufStatus(const FakeStatus& status) {
   Message details;
   details.Bytes(1, status.name).Bytes(2, status.group).Bytes(3, status.kind);
-  if (!status.cause_reason.empty()) {
-    details.Bytes(4, Message()
-                         .Bytes(1, status.cause_reason)
-                         .Bytes(2, status.cause_message)
-                         .Bytes(3, status.cause_field)
-                         .bytes());
+  for (const FakeCause& cause : status.causes) {
+    details.Bytes(
+        4, Message().Bytes(1, cause.reason).Bytes(2, cause.message).Bytes(3, cause.field).bytes());
   }
   details.Varint(5, static_cast<uint64_t>(status.retry_after_seconds)).Bytes(6, "");
+  const bool has_details = status.empty_details || !status.name.empty() || !status.kind.empty() ||
+                           !status.causes.empty() || status.retry_after_seconds > 0;
   Message message;
   message.Bytes(1, Message().Bytes(1, "").Bytes(2, "").Bytes(3, status.continue_token).bytes())
       .Bytes(2, "Failure")
       .Bytes(3, status.message)
-      .Bytes(4, status.reason)
-      .Bytes(5, details.bytes())
-      .Varint(6, static_cast<uint64_t>(status.code));
+      .Bytes(4, status.reason);
+  if (has_details) message.Bytes(5, details.bytes());
+  message.Varint(6, static_cast<uint64_t>(status.code));
   return ProtobufEnvelope("v1", "Status", message.bytes());
 }
 
-std::string ProtobufBookmark(const FakeKind& kind, uint64_t version, bool initial_events_end,
-                             bool metadata) {
+std::string ProtobufBookmark(std::string_view api_version, std::string_view kind, uint64_t version,
+                             bool initial_events_end) {
   Message meta;
   meta.Bytes(1, "").Bytes(2, "").Bytes(3, "").Bytes(4, "").Bytes(5, "").Bytes(6, StrCat(version));
   meta.Varint(7, 0).Bytes(8, "");
   if (initial_events_end) {
     meta.Strings(12, {{std::string(kInitialEventsEndAnnotation), "true"}});
   }
-  return ProtobufEnvelope(metadata ? "meta.k8s.io/v1" : kind.api_version(),
-                          metadata ? "PartialObjectMetadata" : kind.kind,
-                          Message().Bytes(1, meta.bytes()).bytes());
+  return ProtobufEnvelope(api_version, kind, Message().Bytes(1, meta.bytes()).bytes());
 }
 
 std::string ProtobufFrame(std::string_view type, std::string_view object) {

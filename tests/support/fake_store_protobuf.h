@@ -16,9 +16,11 @@ namespace weir {
 std::string ProtobufEnvelope(std::string_view api_version, std::string_view kind,
                              std::string_view message);
 std::string ProtobufListBody(const FakeList& list, bool metadata);
+// The bare PartialObjectMetadata of an object.
+std::string ProtobufMetadata(const FakeObject& object);
 std::string ProtobufStatus(const FakeStatus& status);
-std::string ProtobufBookmark(const FakeKind& kind, uint64_t version, bool initial_events_end,
-                             bool metadata);
+std::string ProtobufBookmark(std::string_view api_version, std::string_view kind, uint64_t version,
+                             bool initial_events_end);
 // Big-endian length and WatchEvent{type, object{raw}}.
 std::string ProtobufFrame(std::string_view type, std::string_view object);
 

@@ -22,7 +22,9 @@ TestHeaders Accept(Representation representation) {
   return {{"Accept", std::string(ContentType(representation))}};
 }
 
-TestWatch::TestWatch(std::unique_ptr<Exchange> exchange) : exchange_(std::move(exchange)) {}
+TestWatch::TestWatch(std::unique_ptr<Exchange> exchange,
+                     std::function<bool(const TestEvent&)> hides)
+    : exchange_(std::move(exchange)), hides_(std::move(hides)) {}
 TestWatch::~TestWatch() = default;
 
 int TestWatch::status() { return exchange_->WaitForHead(kTestDeadline).status; }
@@ -31,7 +33,11 @@ std::string TestWatch::Header(std::string_view name) {
   return std::string(exchange_->WaitForHead(kTestDeadline).headers.Get(name));
 }
 
-std::optional<TestEvent> TestWatch::Next(absl::Duration wait) { return exchange_->NextEvent(wait); }
+std::optional<TestEvent> TestWatch::Next(absl::Duration wait) {
+  std::optional<TestEvent> event = exchange_->NextEvent(wait);
+  while (event && hides_ != nullptr && hides_(*event)) event = exchange_->NextEvent(wait);
+  return event;
+}
 
 std::vector<TestEvent> TestWatch::UntilInitialEnd() {
   std::vector<TestEvent> events;
@@ -116,7 +122,8 @@ std::unique_ptr<TestWatch> TestClient::Open(RequestHead head, std::string_view b
   head.end_of_stream = body.empty() && head.upgrade.empty();
   if (!body.empty()) head.content_length = static_cast<int64_t>(body.size());
   return std::unique_ptr<TestWatch>(new TestWatch(
-      std::make_unique<TestWatch::Exchange>(loop_, pool_, pool_->pool(), std::move(head), body)));
+      std::make_unique<TestWatch::Exchange>(loop_, pool_, pool_->pool(), std::move(head), body),
+      options_.hides));
 }
 
 std::unique_ptr<TestWatch> TestClient::Watch(std::string_view target, const TestHeaders& headers) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -24,6 +25,8 @@ inline constexpr absl::Duration kTestDeadline = absl::Seconds(30);
 
 using TestHeaders = std::vector<std::pair<std::string, std::string>>;
 
+struct TestEvent;
+
 struct TestClientOptions {
   std::string host = "127.0.0.1";
   uint16_t port = 0;
@@ -32,6 +35,8 @@ struct TestClientOptions {
   std::string user_agent = "test-client/1.0";
   std::vector<std::string> alpn = {"h2", "http/1.1"};
   uint32_t stream_window = 1 << 20;
+  // Events that watches do not show: of objects that are not the test's.
+  std::function<bool(const TestEvent&)> hides = nullptr;
 };
 
 struct TestResponse {
@@ -87,8 +92,9 @@ class TestWatch {
  private:
   friend class TestClient;
   class Exchange;
-  explicit TestWatch(std::unique_ptr<Exchange> exchange);
+  TestWatch(std::unique_ptr<Exchange> exchange, std::function<bool(const TestEvent&)> hides);
   std::unique_ptr<Exchange> exchange_;
+  const std::function<bool(const TestEvent&)> hides_;
 };
 
 // An HTTP client of tests: asks and waits. One per caller identity; all share a thread that does

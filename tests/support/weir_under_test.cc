@@ -15,14 +15,13 @@
 namespace weir {
 namespace {
 
-UpstreamTarget TargetOf(const FakeApiServer& upstream, const WeirOptions& options) {
-  UpstreamTarget target = options.target;
+WeirOptions Towards(const FakeApiServer& upstream, WeirOptions options) {
+  UpstreamTarget& target = options.target;
   if (target.host.empty()) target.host = upstream.host();
   target.port = upstream.port();
   if (target.ca_pem.empty()) target.ca_pem = upstream.ca_pem();
   if (target.ca_source.empty()) target.ca_source = "the test's kubeconfig";
-  target.token = options.token;
-  return target;
+  return options;
 }
 
 std::shared_ptr<TlsContext> ClientTls(const UpstreamTarget& target) {
@@ -40,7 +39,7 @@ std::unique_ptr<FilterChain> MakeFilters(const std::vector<std::string>& names,
 
 class WeirUnderTest::Core {
  public:
-  Core(FakeApiServer& upstream, const WeirOptions& options)
+  explicit Core(const WeirOptions& options)
       : options_(options),
         loops_stopped_(options.workers + 1),
         caches_stopped_(options.workers),
@@ -49,7 +48,9 @@ class WeirUnderTest::Core {
         loop_("weir-main") {
     // Faults are what these tests are about: what is said about them is for whoever asks.
     SetLogLevel(std::getenv("WEIR_TEST_LOG") != nullptr ? LogLevel::kDebug : LogLevel::kOff);
-    MakeWorkers(TargetOf(upstream, options));
+    UpstreamTarget target = options.target;
+    target.token = options.token;
+    MakeWorkers(target);
     loop_.Run([this] {
       listener_ = std::make_unique<Listener>(
           loop_.dispatcher(), Socket::Listen(Address::Parse("127.0.0.1:0").value(), false).value(),
@@ -160,7 +161,8 @@ class WeirUnderTest::Core {
 };
 
 WeirUnderTest::WeirUnderTest(FakeApiServer& upstream, WeirOptions options)
-    : core_(std::make_unique<Core>(upstream, options)) {}
+    : WeirUnderTest(Towards(upstream, std::move(options))) {}
+WeirUnderTest::WeirUnderTest(WeirOptions options) : core_(std::make_unique<Core>(options)) {}
 WeirUnderTest::~WeirUnderTest() = default;
 
 uint16_t WeirUnderTest::port() const { return core_->port_; }
@@ -168,9 +170,9 @@ const std::string& WeirUnderTest::ca_pem() const { return core_->authority_.cert
 const std::string& WeirUnderTest::weir_token() const { return core_->weir_token_; }
 
 TestClientOptions WeirUnderTest::client_options() const {
-  TestClientOptions options{.port = port(), .ca_pem = ca_pem()};
-  if (!weir_token().empty()) options.token = weir_token();
-  return options;
+  return {.port = port(),
+          .ca_pem = ca_pem(),
+          .token = weir_token().empty() ? core_->options_.token : weir_token()};
 }
 
 double WeirUnderTest::Stat(std::string_view name, const StatsLabels& labels) const {

@@ -34,6 +34,8 @@ struct WeirOptions {
 class WeirUnderTest {
  public:
   explicit WeirUnderTest(FakeApiServer& upstream, WeirOptions options = {});
+  // In front of any other server: `options.target` says all of it but the token.
+  explicit WeirUnderTest(WeirOptions options);
   ~WeirUnderTest();
 
   uint16_t port() const;

@@ -26,9 +26,10 @@ import (
 //	admin            the tests themselves
 //	operator-NN      what is under test; each test takes fresh ones, so that the
 //	                 audit log tells its requests from all others
+//	owner, other     of the conformance suite; "owner-again" is another token of owner
 //	limited, nobody  may do what RBAC grants them: nothing at first
 //
-// admin and the operators are in system:masters.
+// admin, the operators, owner and other are in system:masters.
 const operatorCount = 120
 
 // APIServer is a real kube-apiserver with etcd, as a child process.
@@ -100,6 +101,9 @@ func tokens() string {
 		fmt.Fprintf(&csv, "%s,%s,uid-of-%s,\"%s\"\n", tokenOf(user), user, user, groups)
 	}
 	line("admin", "system:masters")
+	line("owner", "system:masters")
+	fmt.Fprintf(&csv, "%s,owner,uid-of-owner,system:masters\n", tokenOf("owner-again"))
+	line("other", "system:masters")
 	line("limited", "e2e:limited")
 	line("nobody", "")
 	for i := range operatorCount {

@@ -61,16 +61,21 @@ var fooCRD = Object{
 
 // CreateFooCRD makes the resource foos and waits until it is served.
 func CreateFooCRD(ctx context.Context, config *rest.Config) error {
+	return CreateCRD(ctx, config, fooCRD, Foos)
+}
+
+// CreateCRD makes a custom resource and waits until it is served.
+func CreateCRD(ctx context.Context, config *rest.Config, crd Object, resource schema.GroupVersionResource) error {
 	client, err := dynamic.NewForConfig(config)
 	if err != nil {
 		return err
 	}
-	_, err = client.Resource(crds).Create(ctx, &unstructured.Unstructured{Object: fooCRD}, metav1.CreateOptions{})
+	_, err = client.Resource(crds).Create(ctx, &unstructured.Unstructured{Object: crd}, metav1.CreateOptions{})
 	if err != nil && !errors.IsAlreadyExists(err) {
 		return err
 	}
 	return PollFor(20*time.Second, 50*time.Millisecond, func() error {
-		_, err := client.Resource(Foos).List(ctx, metav1.ListOptions{})
+		_, err := client.Resource(resource).List(ctx, metav1.ListOptions{})
 		return err
 	})
 }
