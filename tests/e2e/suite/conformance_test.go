@@ -56,6 +56,7 @@ func TestConformanceSuite(t *testing.T) {
 	must(t, harness.CreateCRD(context.Background(), server.Config("admin"), contractFooCRD, contractFoos))
 	// Now what has been is before all history.
 	must(t, server.Restart())
+	must(t, harness.CreateCRD(context.Background(), server.Config("admin"), contractFooCRD, contractFoos))
 	kubeconfig := filepath.Join(testDir(t), "kubeconfig")
 	must(t, writeContractKubeconfig(server, kubeconfig))
 
