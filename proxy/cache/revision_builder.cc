@@ -48,7 +48,7 @@ absl::Status RevisionBuilder::Add(WatchEvent event) {
             same ? std::move(event.object) : WithResourceVersion(*known, event.version), known,
             event.version);
   }
-  version_ = event.version;
+  version_ = content_ = event.version;
   return absl::OkStatus();
 }
 
@@ -80,7 +80,7 @@ absl::Status RevisionBuilder::Replace(ResourceVersion version, SnapshotMap objec
   rewritten_ = rewritten_ || !changes.rewritten.empty();
   for (ObjectPtr& rewritten : changes.rewritten) Put(std::move(rewritten));
   relisted_ = relisted_ || (!first && (version > version_ || !events_.empty()));
-  version_ = version;
+  version_ = content_ = version;
   return absl::OkStatus();
 }
 
@@ -153,6 +153,7 @@ RevisionPtr RevisionBuilder::Take(MonotonicTime now) {
   revision->sequence = ++sequence_;
   revision->after = after_;
   revision->version = version_;
+  revision->content = content_;
   revision->objects = objects_;
   std::vector<CacheEvent>(events_).swap(events_);
   revision->events = std::exchange(events_, {});

@@ -54,7 +54,7 @@ class RevisionBuilder {
   SnapshotMap objects_;
   uint64_t object_bytes_ = 0;
   uint64_t retired_bytes_ = 0;
-  ResourceVersion version_;
+  ResourceVersion version_, content_;
   ResourceVersion proved_;  // What happened up to here is in the state, seen or not.
 
   // Of the next Revision.
