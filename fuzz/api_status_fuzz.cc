@@ -10,6 +10,7 @@
 
 #include "proxy/base/check.h"
 #include "proxy/kube/api_status.h"
+#include "proxy/kube/deletion_status.h"
 
 namespace {
 
@@ -29,6 +30,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto representation = data[0] % 2 == 0 ? Representation::kProtobuf : Representation::kJson;
   const std::string_view body(reinterpret_cast<const char*>(data) + 1, size - 1);
   const ApiStatus status = ApiStatus::Decode(representation, body);
+  weir::DeletedUid(representation, body);
   WEIR_CHECK(status.code > 0 && status.retry_after_seconds >= 0);
   WEIR_CHECK(!weir::FromApiStatus(status).ok());
   const auto again = [](const ApiStatus& s, Representation r) {

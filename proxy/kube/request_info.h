@@ -26,6 +26,11 @@ struct RequestInfo {
   std::string_view path;   // Views the input, without the query.
   std::string_view query;  // Without '?'.
 
+  // Of the object that is named: "" for a Namespace, whose path says its own name.
+  std::string_view object_namespace() const {
+    return resource.group.empty() && resource.resource == "namespaces" ? "" : namespace_name;
+  }
+
   // REQUIRES: `target` (path and query as sent) outlives the result.
   static RequestInfo Parse(std::string_view method, std::string_view target);
 };
