@@ -3,11 +3,15 @@
 
 #include <utility>
 
+#include "proxy/cache/view_class.h"
+
 namespace weir {
 
-ListAnswer::ListAnswer(RevisionPtr revision, ListEnvelope envelope, EventView view,
+ListAnswer::ListAnswer(CacheReplica& replica, ListEnvelope envelope, EventView view,
                        Representation representation, ResponseWriter& writer)
-    : revision_(std::move(revision)),
+    : replica_(replica),
+      subscription_(replica.Subscribe({.on_change = [] {}})),
+      revision_(replica.newest()),
       envelope_(std::move(envelope)),
       view_(std::move(view)),
       representation_(representation),
@@ -20,10 +24,10 @@ void ListAnswer::Start(const ResponseHead& head) {
   Pump();
 }
 
-uint64_t ListAnswer::ItemsBytes() const {
+uint64_t ListAnswer::ItemsBytes() {
   uint64_t bytes = 0;
   revision_->objects.Scan({}, false, [&](const ObjectPtr& object) {
-    if (view_.Includes(*object)) bytes += ListItemSize(*object);
+    if (const ObjectPtr shown = Shown(object)) bytes += ListItemSize(*shown);
     return true;
   });
   return bytes;
@@ -36,14 +40,35 @@ void ListAnswer::Pump() {
                           [&](const ObjectPtr& object) {
                             more = !writer_.writable();
                             if (more) return false;
-                            if (view_.Includes(*object)) SendItem(object);
+                            if (const ObjectPtr shown = Shown(object)) SendItem(shown);
                             last_ = object;
-                            return true;
+                            return !not_showable_;
                           });
+  if (not_showable_) {
+    // The client asks again, and will be answered from a cache of metadata.
+    replica_.view_classes().FoundNotShowable();
+    Stop();
+    return writer_.Reset();
+  }
   if (more) return;
-  ended_ = true;
   Send(Bytes::Own(ListTail(representation_, envelope_, revision_->version, first_)));
+  Stop();
   writer_.End();
+}
+
+// What was queued may take its time: nothing is held for it but that.
+void ListAnswer::Stop() {
+  ended_ = true;
+  revision_ = nullptr;
+  subscription_.reset();
+}
+
+ObjectPtr ListAnswer::Shown(const ObjectPtr& object) {
+  if (view_.everything()) return object;
+  if (!view_.Includes(*object)) return nullptr;
+  ObjectPtr shown = view_.Show(object);
+  not_showable_ = not_showable_ || shown == nullptr;
+  return shown;
 }
 
 void ListAnswer::SendItem(const ObjectPtr& object) {

@@ -14,8 +14,8 @@ namespace weir {
 // version.
 class ListAnswer : public RequestHandler {
  public:
-  // REQUIRES: `writer` outlives it.
-  ListAnswer(RevisionPtr revision, ListEnvelope envelope, EventView view,
+  // REQUIRES: `writer` outlives it; `replica` is synced.
+  ListAnswer(CacheReplica& replica, ListEnvelope envelope, EventView view,
              Representation representation, ResponseWriter& writer);
 
   void Start(const ResponseHead& head);
@@ -24,16 +24,21 @@ class ListAnswer : public RequestHandler {
   void OnBody(std::string_view bytes) override { writer_.ConsumeBody(bytes.size()); }
   void OnEnd(HeaderList) override {}
   void OnWritable() override { Pump(); }
-  void OnReset(absl::Status) override { ended_ = true; }
+  void OnReset(absl::Status) override { Stop(); }
 
  private:
   void Pump();
+  void Stop();
+  // As the view shows it; not in the view: nullptr.
+  ObjectPtr Shown(const ObjectPtr& object);
   void SendItem(const ObjectPtr& object);
   void Send(Bytes bytes);
   // What the protobuf form must say before the first item.
-  uint64_t ItemsBytes() const;
+  uint64_t ItemsBytes();
 
-  const RevisionPtr revision_;
+  CacheReplica& replica_;
+  RequestHandle subscription_;  // Keeps it.
+  RevisionPtr revision_;
   const ListEnvelope envelope_;
   const EventView view_;
   const Representation representation_;
@@ -41,6 +46,7 @@ class ListAnswer : public RequestHandler {
   ObjectPtr last_;  // The last object looked at; nullptr before the first.
   bool first_ = true;
   bool ended_ = false;
+  bool not_showable_ = false;  // An object's bytes cannot be told (EventView::Show).
   uint64_t bytes_sent_ = 0;
 };
 

@@ -2,46 +2,27 @@
 #include "proxy/downstream/routed_request.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <random>
 #include <utility>
 
-#include "absl/time/clock.h"
-
 #include "proxy/base/status.h"
 #include "proxy/base/strings.h"
+#include "proxy/cache/view_class.h"
+#include "proxy/downstream/cached_head.h"
 #include "proxy/downstream/list_answer.h"
+#include "proxy/kube/field_matcher.h"
+#include "proxy/kube/partial_metadata.h"
 #include "proxy/upstream/passthrough.h"
 
 namespace weir {
 namespace {
 
-std::mt19937_64& Random() {
-  thread_local std::mt19937_64 random{std::random_device{}()};
-  return random;
-}
-
-// A version 4 UUID, as the API server makes one for an answer without an Audit-ID.
-std::string NewAuditId() {
-  const uint64_t high = (Random()() & ~0xf000ULL) | 0x4000ULL;
-  const uint64_t low = (Random()() & ~(3ULL << 62)) | (2ULL << 62);
-  char text[40];
-  std::snprintf(text, sizeof(text), "%08x-%04x-%04x-%04x-%012llx",
-                static_cast<unsigned>(high >> 32), static_cast<unsigned>((high >> 16) & 0xffff),
-                static_cast<unsigned>(high & 0xffff), static_cast<unsigned>(low >> 48),
-                static_cast<unsigned long long>(low & 0xffffffffffffULL));
-  return text;
-}
+// What an event that is under way brings is worth waiting for so long before anybody is asked.
+constexpr absl::Duration kMoment = absl::Milliseconds(100);
 
 absl::Duration Between(absl::Duration least) {
-  return least * std::uniform_real_distribution<double>(1.0, 2.0)(Random());
-}
-
-bool SelectsNamespace(const FieldSelector& fields) {
-  for (const FieldSelector::Term& term : fields.terms) {
-    if (term.field == "metadata.namespace") return true;
-  }
-  return false;
+  thread_local std::mt19937_64 random{std::random_device{}()};
+  return least * std::uniform_real_distribution<double>(1.0, 2.0)(random);
 }
 
 // What a cluster-scoped kind has no namespace for is for the API server to say: 404 for a path with
@@ -55,6 +36,16 @@ bool IsNamespaced(const CacheReplica& replica) {
   return namespaced;
 }
 
+uint64_t CountOf(const SnapshotMap& objects, const EventView& view, uint64_t up_to) {
+  if (view.everything()) return objects.size();
+  uint64_t count = 0;
+  objects.Scan({}, false, [&](const ObjectPtr& object) {
+    if (view.Includes(*object)) ++count;
+    return count <= up_to;
+  });
+  return count;
+}
+
 }  // namespace
 
 RoutedRequest::RoutedRequest(RouterContext& context, RequestHead head, Decision decision,
@@ -64,6 +55,8 @@ RoutedRequest::RoutedRequest(RouterContext& context, RequestHead head, Decision 
       decision_(std::move(decision)),
       writer_(writer),
       id_(context.next_stream_id++),
+      arrived_(context.dispatcher.Now()),
+      method_(head_.method),
       authorization_(head_.headers.Get("authorization")),
       user_agent_(head_.headers.Get("user-agent")) {}
 
@@ -99,104 +92,163 @@ void RoutedRequest::OnDrain() {
 
 void RoutedRequest::OnVerdict(Authenticator::Verdict verdict) {
   if (verdict == Authenticator::Verdict::kOther) return Forward(ForwardReason::kIdentity);
-  wait_timer_ = context_.dispatcher.CreateTimer([this] { Forward(wait_reason_); });
+  wait_timer_ = context_.dispatcher.CreateTimer([this] { OnWaited(); });
   FindCache();
 }
 
+// A GET is answered from what informers have had cached; it makes no cache of its own.
 void RoutedRequest::FindCache() {
-  std::optional<FieldMatcher> fields =
-      FieldMatcher::For(decision_.key.resource, decision_.fields, false);
-  if (!fields.has_value()) return Forward(ForwardReason::kSelector);
-  fields_ = *std::move(fields);
   CacheKey& key = decision_.key;
   if (key.representation == Representation::kProtobuf &&
-      context_.no_protobuf.contains(key.resource.Name())) {
+      context_.no_protobuf.contains(key.resource.Name()) && !key.metadata_only) {
     if (!decision_.fallback.has_value()) return Forward(ForwardReason::kRepresentation);
     key.representation = *decision_.fallback;
   }
-  replica_ = context_.caches.Get(key, {.fields_local = true});
-  if (replica_ == nullptr) return Forward(ForwardReason::kUnavailable);
+  const Narrowing narrowing{
+      .fields_local = FieldMatcher::For(key.resource, decision_.fields, false).has_value(),
+      .metadata_local = DerivesPartialMetadata(key.resource)};
+  const bool get = decision_.kind == Decision::Kind::kGet;
+  replica_ = get ? context_.caches.Find(key, narrowing) : context_.caches.Get(key, narrowing);
+  if (replica_ == nullptr || (get && replica_->state() != CacheReplica::State::kSynced)) {
+    return Forward(get ? ForwardReason::kAbsent : ForwardReason::kUnavailable);
+  }
   subscription_ = replica_->Subscribe({.on_change = [this] { TryServe(); }});
   Wait(context_.options.sync_timeout, ForwardReason::kNotSynced);
   TryServe();
 }
 
 void RoutedRequest::TryServe() {
-  CacheReplica& replica = *replica_;
-  if (replica.state() == CacheReplica::State::kSyncing) return;
-  if (replica.state() == CacheReplica::State::kUnavailable) {
-    const bool other_encoding = IsNotAcceptable(replica.unavailable_reason()) &&
-                                decision_.key.representation == Representation::kProtobuf;
-    if (!other_encoding) return Forward(ForwardReason::kUnavailable);
-    context_.no_protobuf.insert(decision_.key.resource.Name());
-    StopWaiting();
-    return FindCache();
+  if (replica_->state() == CacheReplica::State::kSyncing) return;
+  if (replica_->state() == CacheReplica::State::kUnavailable) return OnUnavailable();
+  const ReadVerdict verdict = CheckRead(decision_, *replica_, context_.floors, arrived_,
+                                        context_.dispatcher.Now(), context_.options.check);
+  switch (verdict.kind) {
+    case ReadVerdict::Kind::kServe:
+      return Serve();
+    case ReadVerdict::Kind::kForward:
+      return Forward(verdict.reason);
+    case ReadVerdict::Kind::kWait:
+      return WaitFor(verdict);
   }
-  if (NeedsNamespaces(replica.key()) && !IsNamespaced(replica)) {
-    return Forward(ForwardReason::kSelector);
-  }
-  if (decision_.kind == Decision::Kind::kList) return ServeList(replica);
-  ServeWatch(replica);
 }
 
-// Whether a namespace is asked for that the cache's own request did not name.
-bool RoutedRequest::NeedsNamespaces(const CacheKey& key) const {
-  if (key.namespace_name != decision_.key.namespace_name) return true;
-  return key.namespace_name.empty() && key.field_selector != decision_.key.field_selector &&
-         SelectsNamespace(decision_.fields);
+// A custom resource has no protobuf.
+void RoutedRequest::OnUnavailable() {
+  const bool other_encoding = IsNotAcceptable(replica_->unavailable_reason()) &&
+                              decision_.key.representation == Representation::kProtobuf &&
+                              !decision_.key.metadata_only;
+  if (!other_encoding) return Forward(ForwardReason::kUnavailable);
+  context_.no_protobuf.insert(decision_.key.resource.Name());
+  StopWaiting();
+  FindCache();
 }
 
-// "Not older than" what was asked for, nor than a write whose answer has passed through: waits as
-// long as the API server would, then lets it answer.
-bool RoutedRequest::CanRead(CacheReplica& replica, ForwardReason& forward) const {
-  forward = ForwardReason::kFutureVersion;
-  const ResourceVersion written = context_.written.Get(decision_.key.resource);
-  return replica.newest()->version >= std::max(decision_.at_least, written);
+// What is under way is given a moment; what is missing is asked for once.
+void RoutedRequest::WaitFor(const ReadVerdict& verdict) {
+  if (verdict.soon && !moment_over_) return Wait(kMoment, verdict.reason);
+  if (asked_ && wait_reason_ == verdict.reason) return;
+  wait_reason_ = verdict.reason;
+  asked_ = true;
+  wait_timer_->Enable(context_.options.version_timeout);
+  Ask(verdict);
 }
 
-void RoutedRequest::ServeList(CacheReplica& replica) {
-  ForwardReason wait_reason;
-  if (!CanRead(replica, wait_reason)) return Wait(context_.options.version_timeout, wait_reason);
-  if (!replica.envelope().has_value()) {
-    if (wait_reason_ == ForwardReason::kEnvelopeUnknown) return;
-    Wait(context_.options.version_timeout, ForwardReason::kEnvelopeUnknown);
-    return replica.WantEnvelope();
+void RoutedRequest::Ask(const ReadVerdict& verdict) {
+  switch (verdict.want) {
+    case ReadVerdict::Want::kNothing:
+      return;
+    case ReadVerdict::Want::kEnvelope:
+      return replica_->WantEnvelope();
+    case ReadVerdict::Want::kCurrent:
+      return replica_->WantCurrent(verdict.version);
+    case ReadVerdict::Want::kAccess:
+      return replica_->WantAccess(VerbOf(decision_.kind));
   }
-  auto answer = std::make_unique<ListAnswer>(replica.newest(), *replica.envelope(), View(),
+}
+
+void RoutedRequest::Wait(absl::Duration at_most, ForwardReason then) {
+  if (wait_reason_ == then) return;
+  wait_reason_ = then;
+  asked_ = false;
+  wait_timer_->Enable(at_most);
+}
+
+void RoutedRequest::Serve() {
+  switch (decision_.kind) {
+    case Decision::Kind::kGet:
+      return ServeObject();
+    case Decision::Kind::kList:
+      return ServeList();
+    case Decision::Kind::kWatch:
+      return ServeWatch();
+    case Decision::Kind::kForward:
+      return;
+  }
+}
+
+void RoutedRequest::ServeObject() {
+  const Revision& revision = *replica_->newest();
+  const ObjectPtr* const found =
+      revision.objects.Find({decision_.info.object_namespace(), decision_.info.name});
+  ObjectPtr object = found == nullptr ? nullptr : *found;
+  if (object != nullptr && decision_.key.metadata_only && !replica_->key().metadata_only) {
+    object = ToPartialMetadata(*object);
+  }
+  if (object == nullptr) return Forward(ForwardReason::kAbsent);
+  StopWaiting();
+  NoteShown(revision.content);
+  context_.requests.FromCache(decision_.info);
+  writer_.SendHead(CachedHead(head_.headers, ContentType(decision_.key.representation)));
+  writer_.SendBody(Bytes::Share(object, object->raw()));
+  if (decision_.key.representation == Representation::kJson) writer_.SendBody(Bytes::Static("\n"));
+  writer_.End();
+}
+
+void RoutedRequest::ServeList() {
+  std::optional<EventView> view = View();
+  if (!view.has_value()) return Forward(ForwardReason::kSelector);
+  const RevisionPtr& revision = replica_->newest();
+  if (decision_.limit.has_value()) {
+    const auto limit = static_cast<uint64_t>(*decision_.limit);
+    if (CountOf(revision->objects, *view, limit) > limit) return Forward(ForwardReason::kPagedRead);
+  }
+  ListEnvelope envelope =
+      decision_.key.metadata_only ? PartialMetadataListEnvelope() : *replica_->envelope();
+  auto answer = std::make_unique<ListAnswer>(*replica_, std::move(envelope), *std::move(view),
                                              decision_.key.representation, writer_);
   ListAnswer* const raw = answer.get();
   inner_ = std::move(answer);
-  StopWaiting();
+  NoteShown(revision->content);
+  StopWaiting();  // The answer keeps the replica itself.
   context_.requests.FromCache(decision_.info);
-  raw->Start(Head(ContentType(decision_.key.representation)));
+  raw->Start(CachedHead(head_.headers, ContentType(decision_.key.representation)));
 }
 
-void RoutedRequest::ServeWatch(CacheReplica& replica) {
+void RoutedRequest::ServeWatch() {
+  std::optional<EventView> view = View();
+  if (!view.has_value()) return Forward(ForwardReason::kSelector);
+  const Revision& newest = *replica_->newest();
   std::optional<WatchCursor> cursor;
   if (decision_.initial_events) {
-    ForwardReason wait_reason;
-    if (!CanRead(replica, wait_reason)) return Wait(context_.options.version_timeout, wait_reason);
-    // "Most recent", relaxed: as fresh as a healthy watch is.
-    if (decision_.most_recent && !replica.upstream_healthy()) {
-      return Forward(ForwardReason::kUnavailable);
-    }
-    cursor = WatchCursor::WithInitialEvents(replica, View());
+    cursor = WatchCursor::WithInitialEvents(*replica_, *std::move(view));
+    NoteShown(newest.content);
   } else {
     const ResourceVersion since =
-        decision_.at_least.is_set() ? decision_.at_least : replica.newest()->version;
-    std::optional<WatchPosition> position = replica.Find(since);
+        decision_.at_least.is_set() ? decision_.at_least : newest.version;
+    std::optional<WatchPosition> position = replica_->Find(since);
     if (!position.has_value()) return Forward(ForwardReason::kOldVersion);
-    cursor = WatchCursor::After(replica, View(), *std::move(position), since);
+    cursor = WatchCursor::After(*replica_, *std::move(view), *std::move(position), since);
   }
   const absl::Duration timeout = decision_.timeout > absl::ZeroDuration()
                                      ? decision_.timeout
                                      : Between(context_.options.min_watch_timeout);
   auto stream = std::make_unique<WatchStream>(
-      replica, *std::move(cursor), decision_,
+      *replica_, *std::move(cursor), decision_,
       WatchStreamOptions{.bookmark_interval = context_.options.bookmark_interval,
-                         .timeout = timeout},
-      Head(WatchContentType(decision_.key.representation)), writer_, context_.streams,
-      *context_.pinned);
+                         .timeout = timeout,
+                         .coalesce = decision_.coalesce},
+      CachedHead(head_.headers, WatchContentType(decision_.key.representation)), writer_,
+      context_.streams, *context_.pinned);
   stream_ = stream.get();
   inner_ = std::move(stream);
   context_.open_streams.insert(this);
@@ -206,10 +258,11 @@ void RoutedRequest::ServeWatch(CacheReplica& replica) {
   StopWaiting();
 }
 
-void RoutedRequest::Wait(absl::Duration at_most, ForwardReason then) {
-  if (wait_reason_ == then) return;
-  wait_reason_ = then;
-  wait_timer_->Enable(at_most);
+void RoutedRequest::OnWaited() {
+  const bool moment = wait_reason_ == ForwardReason::kFutureVersion && !asked_;
+  if (!moment) return Forward(wait_reason_);
+  moment_over_ = true;
+  TryServe();
 }
 
 void RoutedRequest::StopWaiting() {
@@ -240,32 +293,39 @@ void RoutedRequest::Forward(ForwardReason reason) {
 
 ResponseWriter& RoutedRequest::ForwardWriter() {
   const RequestInfo& info = decision_.info;
-  const bool write = info.verb == "create" || info.verb == "update" || info.verb == "patch" ||
-                     info.verb == "delete";
-  // Other subresources answer with something else, or with whatever a pod says (proxy).
-  const bool object = info.subresource.empty() || info.subresource == "status";
-  if (!write || !object) return writer_;
-  observer_ = std::make_unique<WriteObserver>(writer_, context_.written, info.resource);
+  const bool observed = AnswerObserver::Observes(info) && method_ != "HEAD" &&
+                        !NeverCached(info.resource, context_.options.decision);
+  if (!observed) return writer_;
+  observer_ = std::make_unique<AnswerObserver>(writer_, context_.floors, info);
   return *observer_;
 }
 
-EventView RoutedRequest::View() const {
-  const ListOptions& options = decision_.options;
-  return EventView({.namespace_name = decision_.info.namespace_name,
-                    .label_selector = options.label_selector,
-                    .field_selector = options.field_selector},
-                   decision_.labels, fields_);
-}
-
-ResponseHead RoutedRequest::Head(std::string_view content_type) const {
-  ResponseHead head;
-  const std::string_view audit_id = head_.headers.Get("audit-id");
-  head.headers.Add("Audit-Id", audit_id.empty() ? NewAuditId() : std::string(audit_id));
-  head.headers.Add("Cache-Control", "no-cache, private");
-  head.headers.Add("Content-Type", content_type);
-  head.headers.Add("Date",
-                   absl::FormatTime("%a, %d %b %Y %H:%M:%S GMT", absl::Now(), absl::UTCTimeZone()));
-  return head;
+// What the cache's own request selected need not be looked at again. A namespace that it did not
+// name is another matter where the kind has none.
+std::optional<EventView> RoutedRequest::View() const {
+  const CacheKey& asked = decision_.key;
+  const CacheKey& held = replica_->key();
+  const bool other_fields = asked.field_selector != held.field_selector;
+  const bool other_namespace = asked.namespace_name != held.namespace_name;
+  std::optional<FieldMatcher> fields = FieldMatcher();
+  if (other_fields) {
+    fields = FieldMatcher::For(asked.resource, decision_.fields, held.metadata_only);
+    if (!fields.has_value()) return std::nullopt;
+  }
+  if ((other_namespace || fields->selects_namespace()) && !IsNamespaced(*replica_)) {
+    return std::nullopt;
+  }
+  ViewShape shape;
+  shape.to_metadata = asked.metadata_only && !held.metadata_only;
+  if (shape.to_metadata && replica_->view_classes().not_showable()) return std::nullopt;
+  LabelSelector labels;
+  if (other_namespace) shape.namespace_name = asked.namespace_name;
+  if (other_fields) shape.field_selector = asked.field_selector;
+  if (asked.label_selector != held.label_selector) {
+    shape.label_selector = asked.label_selector;
+    labels = decision_.labels;
+  }
+  return EventView(std::move(shape), std::move(labels), *std::move(fields));
 }
 
 StreamRow RoutedRequest::Describe() const {

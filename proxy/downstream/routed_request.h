@@ -5,14 +5,16 @@
 #include <string>
 
 #include "proxy/cache/cacher_map.h"
+#include "proxy/downstream/answer_observer.h"
 #include "proxy/downstream/authenticator.h"
 #include "proxy/downstream/decision.h"
 #include "proxy/downstream/pinned_streams.h"
+#include "proxy/downstream/read_check.h"
+#include "proxy/downstream/read_floors.h"
 #include "proxy/downstream/request_stats.h"
 #include "proxy/downstream/router.h"
 #include "proxy/downstream/stream_row.h"
 #include "proxy/downstream/watch_stream.h"
-#include "proxy/downstream/write_observer.h"
 #include "proxy/http/exchange.h"
 #include "proxy/upstream/upstream.h"
 
@@ -24,7 +26,7 @@ struct RouterContext {
   CacherMap& caches;
   Authenticator& authenticator;
   Upstream& upstream;
-  VersionFloors& written;  // By writes that were forwarded, on any worker.
+  ReadFloors& floors;  // Of all workers.
   const RouterOptions options;
   StatsRegistry& registry;
   RequestStats requests{registry};
@@ -62,32 +64,43 @@ class RoutedRequest : public RequestHandler {
   void FindCache();
   // Serves if the cache can; forwards if it never will; else waits for a change.
   void TryServe();
-  void ServeList(CacheReplica& replica);
-  void ServeWatch(CacheReplica& replica);
-  bool NeedsNamespaces(const CacheKey& key) const;
-  bool CanRead(CacheReplica& replica, ForwardReason& forward) const;
+  void OnUnavailable();
+  void Serve();
+  void ServeObject();
+  void ServeList();
+  void ServeWatch();
+  // Asks the cache for what the verdict misses, and waits.
+  void WaitFor(const ReadVerdict& verdict);
+  void Ask(const ReadVerdict& verdict);
   void Wait(absl::Duration at_most, ForwardReason then);
+  void OnWaited();
   void Forward(ForwardReason reason);
   void StopWaiting();
   // The writer that a forwarded request answers to.
   ResponseWriter& ForwardWriter();
-  EventView View() const;
-  ResponseHead Head(std::string_view content_type) const;
+  // What the request selects of what the cache holds; nullopt: only the API server can tell.
+  std::optional<EventView> View() const;
+  // No later answer is older than the one that is about to be given.
+  void NoteShown(ResourceVersion version) {
+    context_.floors.Raise(decision_.key.resource, version);
+  }
 
   RouterContext& context_;
   RequestHead head_;
   Decision decision_;
   ResponseWriter& writer_;
   const uint64_t id_;
-  const std::string authorization_, user_agent_;
+  const MonotonicTime arrived_;
+  const std::string method_, authorization_, user_agent_;
 
-  FieldMatcher fields_;  // Of decision_.fields.
   RequestHandle check_;
   CacheReplica* replica_ = nullptr;  // Alive while subscription_ or the inner handler is.
   RequestHandle subscription_;
   TimerPtr wait_timer_;
   ForwardReason wait_reason_ = ForwardReason::kNone;
-  std::unique_ptr<WriteObserver> observer_;  // Of a forwarded write; inner_ writes to it.
+  bool asked_ = false;        // What it waits for has been asked for.
+  bool moment_over_ = false;  // What was under way has not come.
+  std::unique_ptr<AnswerObserver> observer_;  // Of a forwarded request; inner_ writes to it.
   RequestHandlerPtr inner_;
   WatchStream* stream_ = nullptr;  // inner_, if it is a watch from the cache.
 };

@@ -14,13 +14,13 @@ class Router::Core {
 };
 
 Router::Router(Dispatcher& dispatcher, CacherMap& caches, Authenticator& authenticator,
-               Upstream& upstream, VersionFloors& written, const RouterOptions& options,
+               Upstream& upstream, ReadFloors& floors, const RouterOptions& options,
                StatsRegistry& registry)
     : core_(new Core(RouterContext{.dispatcher = dispatcher,
                                    .caches = caches,
                                    .authenticator = authenticator,
                                    .upstream = upstream,
-                                   .written = written,
+                                   .floors = floors,
                                    .options = options,
                                    .registry = registry,
                                    .list_bytes = nullptr,

@@ -7,9 +7,10 @@
 
 #include "proxy/base/stats.h"
 #include "proxy/cache/cacher_map.h"
-#include "proxy/cache/version_floors.h"
 #include "proxy/downstream/authenticator.h"
 #include "proxy/downstream/decision.h"
+#include "proxy/downstream/read_check.h"
+#include "proxy/downstream/read_floors.h"
 #include "proxy/downstream/stream_row.h"
 #include "proxy/http/exchange.h"
 #include "proxy/upstream/upstream.h"
@@ -18,9 +19,10 @@ namespace weir {
 
 struct RouterOptions {
   DecisionOptions decision;
+  ReadCheckOptions check;
   absl::Duration sync_timeout = absl::Seconds(10);  // A request waits this long for a cache.
   absl::Duration version_timeout =
-      absl::Seconds(3);  // For a version not seen yet, as the API server.
+      absl::Seconds(3);  // For a version not seen yet, as the API server; for each proof.
   absl::Duration bookmark_interval = absl::Seconds(5);
   absl::Duration min_watch_timeout =
       absl::Minutes(30);  // No timeoutSeconds: [t, 2t), as the API server.
@@ -30,12 +32,12 @@ struct RouterOptions {
 
 // One worker's requests: decides, authenticates, then serves from the cache or forwards. Its
 // Handle() is the HandlerFactory of the worker's connections.
-// `written`, shared by the workers, holds the versions of forwarded writes.
+// `floors`, shared by the workers, holds what clients have been told.
 // REQUIRES: everything it is given outlives it, and it outlives its handlers.
 class Router {
  public:
   Router(Dispatcher& dispatcher, CacherMap& caches, Authenticator& authenticator,
-         Upstream& upstream, VersionFloors& written, const RouterOptions& options,
+         Upstream& upstream, ReadFloors& floors, const RouterOptions& options,
          StatsRegistry& registry);
   ~Router();
 

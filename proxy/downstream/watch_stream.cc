@@ -54,7 +54,9 @@ WatchStream::WatchStream(CacheReplica& replica, WatchCursor cursor, const Decisi
                          ResponseWriter& writer, WatchStreamStats& stats, PinnedStreams& pinned)
     : replica_(replica),
       bookmarks_(decision.bookmarks),
-      end_bookmark_(decision.end_bookmark),
+      // Other watches that begin with every object get one where the API server has stream-lists.
+      end_bookmark_(decision.initial_events && decision.bookmarks &&
+                    (decision.stream_list || replica.stream_list().value_or(false))),
       representation_(decision.key.representation),
       options_(options),
       writer_(writer),

@@ -149,7 +149,7 @@ absl::Status Server::MakeWorkers(UpstreamTarget target) {
                     .cacher = CacherOptionsOf(config_),
                     .router = RouterOptionsOf(config_),
                     .session = SessionOptionsOf(config_),
-                    .written = std::make_shared<VersionFloors>(),
+                    .floors = std::make_shared<ReadFloors>(),
                     .handshake_timeout = config_.downstream.handshake_timeout};
   std::vector<CacherMap*> maps;
   for (int i = 0; i < config_.concurrency; ++i) {

@@ -34,7 +34,7 @@ struct WorkerSetup {
   CacherOptions cacher;
   RouterOptions router;
   ServerSessionOptions session;
-  std::shared_ptr<VersionFloors> written;
+  std::shared_ptr<ReadFloors> floors;
   absl::Duration handshake_timeout = absl::Seconds(10);
 };
 

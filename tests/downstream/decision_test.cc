@@ -60,7 +60,8 @@ INSTANTIATE_TEST_SUITE_P(
         Row{"/api/v1/pods?resourceVersion=0&shardSelector=x", R::kOptions},
         Row{"/api/v1/pods?resourceVersion=0&pretty=true", R::kOptions},
         Row{"/api/v1/pods?resourceVersion=0&labelSelector=a+is+b", R::kSelector},
-        Row{"/api/v1/pods?resourceVersion=0&fieldSelector=spec.nodeName%3Dn", R::kSelector}));
+        Row{"/api/v1/pods?resourceVersion=0&fieldSelector=spec.nodeName", R::kSelector},
+        Row{"/api/v1/pods?resourceVersion=0&fieldSelector=spec.nodeName%3Dn"}));
 
 INSTANTIATE_TEST_SUITE_P(
     Watches, DecisionTableTest,
@@ -74,7 +75,9 @@ INSTANTIATE_TEST_SUITE_P(
         Row{"/api/v1/pods?watch=1&sendInitialEvents=false&resourceVersionMatch=NotOlderThan"
             "&resourceVersion=7"},
         Row{"/api/v1/pods?watch=1&resourceVersion=5&fieldSelector=metadata.name%3Dx"},
-        Row{"/api/v1/pods?watch=1", R::kConsistentRead},
+        Row{"/api/v1/pods?watch=1"},
+        Row{"/api/v1/pods?watch=1&resourceVersion=0&sendInitialEvents=false"
+            "&resourceVersionMatch=NotOlderThan"},
         Row{"/api/v1/pods?watch=1&resourceVersion=5&resourceVersionMatch=NotOlderThan",
             R::kOptions},
         Row{"/api/v1/pods?watch=1&resourceVersion=0&sendInitialEvents=true", R::kOptions},
@@ -93,8 +96,16 @@ INSTANTIATE_TEST_SUITE_P(
                     Row{"//api/v1/pods?resourceVersion=0", R::kNonResource},
                     Row{"/api/v1/%70ods?resourceVersion=0", R::kNonResource},
                     Row{"/api/v1/namespaces/a/../pods?resourceVersion=0", R::kNonResource},
-                    Row{"/api/v1/namespaces/a/pods/p?resourceVersion=0", R::kNamedGet},
-                    Row{"/api/v1/namespaces/a/pods/p?watch=true", R::kNamedGet},
+                    Row{"/api/v1/namespaces/a/pods/p?resourceVersion=0"},
+                    Row{"/api/v1/namespaces/a/pods/p?resourceVersion=12&timeout=5s"},
+                    Row{"/api/v1/namespaces/a?resourceVersion=0"},
+                    Row{"/api/v1/namespaces/a/pods/p", R::kNamedGet},
+                    Row{"/api/v1/namespaces/a/pods/p?resourceVersion=", R::kNamedGet},
+                    Row{"/api/v1/namespaces/a/pods/p?watch=true", R::kOptions},
+                    Row{"/api/v1/namespaces/a/pods/p?resourceVersion=0&limit=1", R::kOptions},
+                    Row{"/api/v1/namespaces/a/pods/p?resourceVersion=x", R::kOptions},
+                    Row{"/api/v1/namespaces/a/pods/p?resourceVersion=0&pretty=1", R::kOptions},
+                    Row{"/api/v1/namespaces/a/secrets/s?resourceVersion=0", R::kNeverCached},
                     Row{"/api/v1/namespaces/a", R::kNamedGet},
                     Row{"/api/v1/namespaces/a/pods/p/log?follow=true", R::kSubresource},
                     Row{"/api/v1/watch/pods?resourceVersion=0", R::kSubresource},
@@ -149,11 +160,22 @@ TEST(DecisionTest, ImpersonationOfAnyKindIsForwarded) {
 
 TEST(DecisionTest, RepresentationsThatAreNotKeptAreForwarded) {
   for (const char* accept : {"application/json;as=Table;v=v1;g=meta.k8s.io,application/json",
-                             "application/yaml", "application/cbor", "text/html",
-                             "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"}) {
+                             "application/yaml", "application/cbor", "text/html"}) {
     EXPECT_EQ(DecideWith(ListWith("Accept", accept)).reason, ForwardReason::kRepresentation)
         << accept;
   }
+}
+
+TEST(DecisionTest, MetadataOnlyIsPartOfTheKey) {
+  const Decision list =
+      DecideWith(ListWith("Accept",
+                          "application/vnd.kubernetes.protobuf;as=PartialObjectMetadataList;"
+                          "g=meta.k8s.io;v=v1,application/json;as=PartialObjectMetadataList;"
+                          "g=meta.k8s.io;v=v1,application/json"));
+  EXPECT_EQ(list.reason, ForwardReason::kNone);
+  EXPECT_TRUE(list.key.metadata_only);
+  EXPECT_EQ(list.key.representation, Representation::kProtobuf);
+  EXPECT_FALSE(DecideWith(Get(std::string(kList))).key.metadata_only);
 }
 
 TEST(DecisionTest, RepresentationIsPartOfTheKey) {
@@ -194,11 +216,42 @@ TEST(DecisionTest, WatchFromAVersionHasNoInitialEvents) {
 
 TEST(DecisionTest, WatchFromZeroBeginsWithEveryObject) {
   EXPECT_TRUE(DecideWatch("resourceVersion=0").initial_events);
-  EXPECT_FALSE(DecideWatch("resourceVersion=0").end_bookmark);
-  EXPECT_TRUE(DecideWatch("resourceVersion=0&allowWatchBookmarks=1").end_bookmark);
+  EXPECT_FALSE(DecideWatch("resourceVersion=0").stream_list);
   EXPECT_FALSE(DecideWatch("resourceVersion=0&sendInitialEvents=false"
                            "&resourceVersionMatch=NotOlderThan")
                    .initial_events);
+}
+
+TEST(DecisionTest, WatchFromTheMostRecentFollowsThePolicyForStarts) {
+  for (const char* query : {"", "allowWatchBookmarks=true",
+                            "sendInitialEvents=true&resourceVersionMatch=NotOlderThan",
+                            "sendInitialEvents=false&resourceVersionMatch=NotOlderThan"}) {
+    DecisionOptions options;
+    const RequestHead head = Get("/api/v1/pods?watch=1&" + std::string(query));
+    EXPECT_TRUE(Decide(head, options).most_recent) << query;
+    EXPECT_EQ(Decide(head, options).freshness, Freshness::kRelaxed) << query;
+    options.policies["pods"].initial_sync = Freshness::kVerified;
+    EXPECT_EQ(Decide(head, options).freshness, Freshness::kVerified) << query;
+    options.policies["pods"].initial_sync = Freshness::kForward;
+    EXPECT_EQ(Decide(head, options).reason, ForwardReason::kConsistentRead) << query;
+  }
+}
+
+TEST(DecisionTest, ConsistentReadsFollowThePolicyForThem) {
+  DecisionOptions options;
+  const RequestHead list = Get("/api/v1/pods?limit=500");
+  const RequestHead get = Get("/api/v1/namespaces/a/pods/p");
+  options.policy.consistent_reads = Freshness::kVerified;
+  EXPECT_EQ(Decide(list, options).kind, Decision::Kind::kList);
+  EXPECT_EQ(Decide(list, options).freshness, Freshness::kVerified);
+  EXPECT_EQ(Decide(list, options).limit, 500);
+  EXPECT_EQ(Decide(get, options).reason, ForwardReason::kNamedGet);
+  options.policy.consistent_reads = Freshness::kRelaxed;
+  EXPECT_EQ(Decide(list, options).freshness, Freshness::kRelaxed);
+  EXPECT_EQ(Decide(get, options).kind, Decision::Kind::kGet);
+  EXPECT_TRUE(Decide(get, options).most_recent);
+  options.policies["pods"].consistent_reads = Freshness::kForward;
+  EXPECT_EQ(Decide(list, options).reason, ForwardReason::kConsistentRead);
 }
 
 TEST(DecisionTest, StreamListSaysWhenItsObjectsEndIfBookmarksAreAllowed) {
@@ -206,10 +259,11 @@ TEST(DecisionTest, StreamListSaysWhenItsObjectsEndIfBookmarksAreAllowed) {
       "sendInitialEvents=true&resourceVersionMatch=NotOlderThan";
   EXPECT_TRUE(DecideWatch(kStreamList).initial_events);
   EXPECT_TRUE(DecideWatch(kStreamList).most_recent);
-  EXPECT_FALSE(DecideWatch(kStreamList).end_bookmark);
+  EXPECT_TRUE(DecideWatch(kStreamList).stream_list);
+  EXPECT_FALSE(DecideWatch(kStreamList).bookmarks);
   const std::string at_seven =
       std::string(kStreamList) + "&allowWatchBookmarks=true&resourceVersion=7";
-  EXPECT_TRUE(DecideWatch(at_seven).end_bookmark);
+  EXPECT_TRUE(DecideWatch(at_seven).bookmarks);
   EXPECT_FALSE(DecideWatch(at_seven).most_recent);
   EXPECT_EQ(DecideWatch(at_seven).at_least, ResourceVersion(7));
 }

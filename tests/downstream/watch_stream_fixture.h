@@ -71,7 +71,7 @@ class WatchStreamFixture : public SmallWindowFixture {
                           EventView view = EventView()) {
     Decision decision;
     decision.key = replica.key();
-    decision.bookmarks = decision.end_bookmark = decision.initial_events = true;
+    decision.bookmarks = decision.stream_list = decision.initial_events = true;
     return Start(replica, WatchCursor::WithInitialEvents(replica, std::move(view)), decision,
                  coalesce, room);
   }

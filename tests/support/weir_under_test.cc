@@ -130,7 +130,7 @@ class WeirUnderTest::Core {
         .cacher = options_.cacher,
         .router = options_.router,
         .session = options_.session,
-        .written = std::make_shared<VersionFloors>()};
+        .floors = std::make_shared<ReadFloors>()};
     std::vector<CacherMap*> maps;
     for (int i = 0; i < options_.workers; ++i) {
       // Not shared, as in the server.

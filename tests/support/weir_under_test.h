@@ -24,6 +24,7 @@ struct WeirOptions {
       .retry_unavailable = absl::Milliseconds(100),
       .backoff = {.initial = absl::Milliseconds(10), .max = absl::Milliseconds(200)}};
   RouterOptions router = {.decision = {},
+                          .check = {},
                           .version_timeout = absl::Milliseconds(300),
                           .bookmark_interval = absl::Milliseconds(20)};
   ServerSessionOptions session = {};

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/downstream/answer_observer.h"
+
+#include <utility>
+
+#include "proxy/kube/deletion_status.h"
+#include "proxy/kube/object.h"
+
+namespace weir {
+namespace {
+
+// etcd takes objects of 1.5 MiB; JSON may be somewhat longer than what it stores.
+constexpr size_t kMaxObject = 4 << 20;
+
+bool IsWrite(std::string_view verb) {
+  return verb == "create" || verb == "update" || verb == "patch" || verb == "delete" ||
+         verb == "deletecollection";
+}
+
+}  // namespace
+
+// Other subresources answer with something else, or with whatever a pod says (proxy).
+bool AnswerObserver::Observes(const RequestInfo& info) {
+  if (!info.is_resource_request || info.deprecated_watch_path) return false;
+  if (IsWrite(info.verb)) return info.subresource.empty() || info.subresource == "status";
+  return info.subresource.empty() && (info.verb == "get" || info.verb == "list");
+}
+
+AnswerObserver::AnswerObserver(ResponseWriter& writer, ReadFloors& floors, const RequestInfo& info)
+    : writer_(writer),
+      floors_(floors),
+      resource_(info.resource),
+      verb_(info.verb),
+      namespace_name_(info.object_namespace()),
+      name_(info.name) {}
+
+AnswerObserver::~AnswerObserver() = default;
+
+void AnswerObserver::SendHead(const ResponseHead& head) {
+  const bool success = head.status >= 200 && head.status < 300;
+  const auto representation = RepresentationOf(head.headers.Get("Content-Type"));
+  if (success && verb_ == "deletecollection") {
+    NoteUnclear();  // Which objects are gone is told by their versions before.
+  } else if (success && (!representation || head.headers.Has("Content-Encoding"))) {
+    NoteUnclear();
+  } else if (success) {
+    representation_ = *representation;
+    mode_ = verb_ == "list" ? Mode::kList : Mode::kObject;
+    if (mode_ == Mode::kList) list_.emplace(representation_);
+  }
+  writer_.SendHead(head);
+}
+
+void AnswerObserver::SendBody(Bytes bytes) {
+  if (mode_ == Mode::kList) NoteList(bytes.view());
+  if (mode_ != Mode::kObject) return writer_.SendBody(std::move(bytes));
+  held_.append(bytes.view());
+  if (held_.size() <= kMaxObject) return;
+  mode_ = Mode::kPass;
+  NoteUnclear();
+  Release();
+}
+
+// Built-in kinds write the version before the items, custom resources after them.
+void AnswerObserver::NoteList(std::string_view bytes) {
+  std::vector<ObjectPtr> items;
+  const bool read = list_->Decode(bytes, items).ok();
+  if (read && !list_->version().is_set()) return;
+  if (read) {
+    floors_.Raise(resource_, list_->version());
+  } else {
+    NoteUnclear();
+  }
+  mode_ = Mode::kPass;
+}
+
+void AnswerObserver::NoteObject() {
+  std::string body = held_;
+  while (!body.empty() && body.back() == '\n') body.pop_back();
+  std::string uid = verb_ == "delete" ? DeletedUid(representation_, body) : "";
+  if (!uid.empty()) {
+    return floors_.Gone(resource_, {namespace_name_, name_}, std::move(uid),
+                        writer_.dispatcher().Now());
+  }
+  const auto object = Object::Parse(representation_, std::move(body));
+  if (object.ok()) floors_.Raise(resource_, (*object)->version());
+  // The object of a DELETE is as it was; whether it is still there cannot be seen from it.
+  if (!object.ok() || verb_ == "delete") NoteUnclear();
+}
+
+void AnswerObserver::End(HeaderList trailers) {
+  if (mode_ == Mode::kObject) NoteObject();
+  if (mode_ == Mode::kList) NoteUnclear();  // It had no version.
+  mode_ = Mode::kPass;
+  Release();
+  writer_.End(std::move(trailers));
+}
+
+void AnswerObserver::Release() {
+  if (!held_.empty()) writer_.SendBody(Bytes::Own(std::exchange(held_, {})));
+}
+
+}  // namespace weir

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "proxy/downstream/read_floors.h"
+#include "proxy/http/exchange.h"
+#include "proxy/kube/list_decoder.h"
+#include "proxy/kube/media_type.h"
+#include "proxy/kube/request_info.h"
+
+namespace weir {
+
+// Stands between a forwarded request and its client: reads what the answer tells of the resource's
+// state and notes it before the client has the answer whole, so that whoever has been told of a
+// write or has read an object finds no older state in the next cached read, on any worker. An
+// object's body is held back until it is complete; a list passes as it comes. What cannot be read
+// (compressed, a Table, larger than any object) is noted as unclear.
+class AnswerObserver : public ResponseWriter {
+ public:
+  // Whether answers to such a request say anything of the resource's state.
+  static bool Observes(const RequestInfo& info);
+  // REQUIRES: both references outlive it; Observes(info).
+  AnswerObserver(ResponseWriter& writer, ReadFloors& floors, const RequestInfo& info);
+  ~AnswerObserver() override;
+
+  void SendInformational(const ResponseHead& head) override { writer_.SendInformational(head); }
+  void SendHead(const ResponseHead& head) override;
+  void SendBody(Bytes bytes) override;
+  void End(HeaderList trailers) override;
+  void Reset() override { writer_.Reset(); }
+  bool writable() const override { return writer_.writable(); }
+  size_t queued_bytes() const override { return writer_.queued_bytes() + held_.size(); }
+  void ConsumeBody(size_t count) override { writer_.ConsumeBody(count); }
+  Dispatcher& dispatcher() override { return writer_.dispatcher(); }
+  std::string peer() const override { return writer_.peer(); }
+
+ private:
+  enum class Mode { kPass, kObject, kList };
+
+  void NoteObject();
+  void NoteList(std::string_view bytes);
+  void NoteUnclear() { floors_.Unclear(resource_, writer_.dispatcher().Now()); }
+  void Release();
+
+  // Set once.
+  ResponseWriter& writer_;
+  ReadFloors& floors_;
+  const GroupVersionResource resource_;
+  const std::string verb_, namespace_name_, name_;
+
+  // Of the answer.
+  Mode mode_ = Mode::kPass;
+  Representation representation_ = Representation::kJson;
+  std::string held_;
+  std::optional<ListDecoder> list_;
+};
+
+}  // namespace weir

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/downstream/read_check.h"
+
+#include <algorithm>
+#include <optional>
+
+namespace weir {
+namespace {
+
+using Kind = ReadVerdict::Kind;
+using Want = ReadVerdict::Want;
+
+// A watch that has been up for this long has brought what was older than kOld when it came up, even
+// if its peer has been dead for as long as a dead one goes unnoticed.
+constexpr absl::Duration kLongUp = absl::Minutes(1);
+constexpr absl::Duration kOld = absl::Minutes(2);
+
+ReadVerdict Serve() { return {}; }
+ReadVerdict Forward(ForwardReason reason) {
+  ReadVerdict verdict;
+  verdict.kind = Kind::kForward;
+  verdict.reason = reason;
+  return verdict;
+}
+ReadVerdict Wait(ForwardReason reason, Want want, ResourceVersion version = {}) {
+  return {
+      .kind = Kind::kWait, .reason = reason, .want = want, .version = version, .soon = false};
+}
+
+ReadVerdict CheckAccess(const Decision& decision, const CacheReplica& replica, MonotonicTime now,
+                        const ReadCheckOptions& options) {
+  const Access& access = replica.access(VerbOf(decision.kind));
+  const absl::Duration max_age =
+      replica.upstream_healthy() ? options.access_max_age : options.access_max_age_cut_off;
+  const bool fresh = access.known && now - access.proved <= max_age;
+  if (!fresh) return Wait(ForwardReason::kAccess, Want::kAccess);
+  return access.allowed ? Serve() : Forward(ForwardReason::kAccess);
+}
+
+bool ProvedSince(const CacheReplica& replica, MonotonicTime since, MonotonicTime now) {
+  if (replica.current_as_of() >= since) return true;
+  return now - since >= kOld && replica.upstream_healthy() &&
+         now - replica.healthy_since_or_lost_at() >= kLongUp;
+}
+
+// "Not older than" what was asked for, nor than what has been told.
+ReadVerdict CheckVersion(const Decision& decision, const CacheReplica& replica, ReadFloors& floors,
+                         MonotonicTime now) {
+  const Revision& newest = *replica.newest();
+  const ReadFloors::Floor floor = floors.Check(decision.key.resource, newest.objects, now);
+  const ResourceVersion least = std::max(decision.at_least, floor.version);
+  if (newest.version < least || floor.shows_gone) {
+    ReadVerdict verdict = Wait(ForwardReason::kFutureVersion, Want::kCurrent, least);
+    if (floor.shows_gone) verdict.version = {};
+    verdict.soon = true;
+    return verdict;
+  }
+  if (floor.proved_from && !ProvedSince(replica, *floor.proved_from, now)) {
+    return Wait(ForwardReason::kNotCurrent, Want::kCurrent);
+  }
+  return Serve();
+}
+
+ReadVerdict CheckFreshness(const Decision& decision, const CacheReplica& replica,
+                           MonotonicTime arrived) {
+  if (!decision.most_recent) return Serve();
+  if (decision.freshness == Freshness::kVerified) {
+    return replica.current_as_of() >= arrived ? Serve()
+                                              : Wait(ForwardReason::kNotCurrent, Want::kCurrent);
+  }
+  return replica.upstream_healthy() ? Serve() : Forward(ForwardReason::kNotCurrent);
+}
+
+}  // namespace
+
+ReadVerb VerbOf(Decision::Kind kind) {
+  if (kind == Decision::Kind::kGet) return ReadVerb::kGet;
+  return kind == Decision::Kind::kList ? ReadVerb::kList : ReadVerb::kWatch;
+}
+
+ReadVerdict CheckRead(const Decision& decision, const CacheReplica& replica, ReadFloors& floors,
+                      MonotonicTime arrived, MonotonicTime now, const ReadCheckOptions& options) {
+  ReadVerdict verdict = CheckAccess(decision, replica, now, options);
+  if (verdict.kind != Kind::kServe) return verdict;
+  // A watch that goes on from a version is sent what comes after it, whenever that comes.
+  const bool resumes = decision.kind == Decision::Kind::kWatch && !decision.initial_events &&
+                       decision.at_least.is_set();
+  if (!resumes) verdict = CheckVersion(decision, replica, floors, now);
+  if (verdict.kind != Kind::kServe) return verdict;
+  verdict = CheckFreshness(decision, replica, arrived);
+  if (verdict.kind != Kind::kServe) return verdict;
+  // Lists of metadata are framed alike.
+  const bool framed = decision.key.metadata_only || replica.envelope().has_value();
+  if (decision.kind == Decision::Kind::kList && !framed) {
+    return Wait(ForwardReason::kEnvelopeUnknown, Want::kEnvelope);
+  }
+  return verdict;
+}
+
+}  // namespace weir

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "proxy/cache/cache_replica.h"
+#include "proxy/downstream/decision.h"
+#include "proxy/downstream/read_floors.h"
+
+namespace weir {
+
+// Whether one request may be answered from a cache at this moment, and if not, what is missing.
+struct ReadVerdict {
+  enum class Kind { kServe, kForward, kWait };
+  // What to ask the cache for while waiting.
+  enum class Want { kNothing, kEnvelope, kCurrent, kAccess };
+  Kind kind = Kind::kServe;
+  ForwardReason reason = ForwardReason::kNone;  // kWait: what to forward for if nothing changes.
+  Want want = Want::kNothing;
+  ResourceVersion version;  // kCurrent: at least; not set: the most recent.
+  // An event that is under way will most likely do: ask for nothing yet.
+  bool soon = false;
+};
+
+struct ReadCheckOptions {
+  // How old the API server's word may be that Weir's credential may read this.
+  absl::Duration access_max_age = absl::Seconds(30);
+  // The same while the API server cannot be asked: the cache's watch is down.
+  absl::Duration access_max_age_cut_off = absl::Minutes(10);
+};
+
+// The right that such an answer needs.
+ReadVerb VerbOf(Decision::Kind kind);
+
+// Pure. `arrived`: when the request came. REQUIRES: the replica is synced; decision.kind is not
+// kForward. Does not look for the object of a kGet, nor for a place of a watch in the window.
+ReadVerdict CheckRead(const Decision& decision, const CacheReplica& replica, ReadFloors& floors,
+                      MonotonicTime arrived, MonotonicTime now, const ReadCheckOptions& options);
+
+}  // namespace weir

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/downstream/answer_observer.h"
+
+#include <string>
+
+#include "proxy/base/strings.h"
+#include "tests/support/fake_response_writer.h"
+#include "tests/support/manual_dispatcher.h"
+#include "tests/support/objects.h"
+
+namespace weir {
+namespace {
+
+const GroupVersionResource kConfigMaps = {"", "v1", "configmaps"};
+
+class AnswerObserverTest : public testing::Test {
+ protected:
+  // A request to observe the answer of.
+  void Ask(std::string_view method, std::string_view target) {
+    observer_ = std::make_unique<AnswerObserver>(writer_, floors_,
+                                                 RequestInfo::Parse(method, target));
+  }
+  void Head(int status, std::string_view content_type) {
+    ResponseHead head;
+    head.status = status;
+    if (!content_type.empty()) head.headers.Add("Content-Type", content_type);
+    observer_->SendHead(head);
+  }
+  void Answer(std::string_view body, std::string_view content_type = "application/json") {
+    Head(200, content_type);
+    observer_->SendBody(Bytes::Copy(body));
+    observer_->End({});
+  }
+  static std::string Object(int version) {
+    return StrCat(R"({"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"a","uid":"u",)",
+                  R"("resourceVersion":")", version, "\"}}\n");
+  }
+  ReadFloors::Floor Floor(const SnapshotMap& objects = {}) {
+    return floors_.Check(kConfigMaps, objects, dispatcher_.Now());
+  }
+  ResourceVersion noted() { return Floor().version; }
+  bool unclear() { return Floor().proved_from.has_value(); }
+
+  ManualDispatcher dispatcher_;
+  FakeResponseWriter writer_{dispatcher_};
+  ReadFloors floors_;
+  std::unique_ptr<AnswerObserver> observer_ = std::make_unique<AnswerObserver>(
+      writer_, floors_, RequestInfo::Parse("PUT", "/api/v1/namespaces/n/configmaps/a"));
+};
+
+TEST_F(AnswerObserverTest, NotesTheVersionBeforeTheClientHasTheAnswer) {
+  Head(201, "application/json");
+  EXPECT_EQ(writer_.status(), 201);
+  observer_->SendBody(Bytes::Copy(Object(7).substr(0, 20)));
+  observer_->SendBody(Bytes::Copy(Object(7).substr(20)));
+  EXPECT_EQ(writer_.body(), "");
+  EXPECT_GT(observer_->queued_bytes(), 0u);
+  observer_->End({});
+  EXPECT_EQ(noted(), ResourceVersion(7));
+  EXPECT_EQ(writer_.body(), Object(7));
+  EXPECT_TRUE(writer_.ended());
+}
+
+TEST_F(AnswerObserverTest, NotesNothingOfAFailure) {
+  Head(409, "application/json");
+  observer_->SendBody(Bytes::Copy(Object(7)));
+  EXPECT_EQ(writer_.body(), Object(7)) << "not held back";
+  observer_->End({});
+  EXPECT_FALSE(noted().is_set());
+}
+
+constexpr std::string_view kGone =
+    R"({"kind":"Status","apiVersion":"v1","metadata":{},"status":"Success",)"
+    R"("details":{"name":"a","kind":"configmaps","uid":"u"}})"
+    "\n";
+
+TEST_F(AnswerObserverTest, DeletedObjectMustNotBeShown) {
+  Ask("DELETE", "/api/v1/namespaces/n/configmaps/a");
+  Answer(kGone);
+  EXPECT_EQ(writer_.body(), kGone);
+  EXPECT_FALSE(noted().is_set());
+  EXPECT_FALSE(Floor().shows_gone);
+  SnapshotMap objects;
+  objects.Put(MakeObject({.name = "a", .namespace_name = "n", .uid = "u"}));
+  EXPECT_TRUE(Floor(objects).shows_gone);
+  objects.Put(MakeObject({.name = "a", .namespace_name = "n", .uid = "another"}));
+  EXPECT_FALSE(Floor(objects).shows_gone);
+}
+
+TEST_F(AnswerObserverTest, DeletionThatIsNotOverIsAVersionAndUnclear) {
+  Ask("DELETE", "/api/v1/namespaces/n/configmaps/a");
+  Answer(Object(7));
+  EXPECT_EQ(noted(), V(7));
+  EXPECT_TRUE(unclear());
+}
+
+TEST_F(AnswerObserverTest, DeletionOfACollectionIsUnclear) {
+  Ask("DELETE", "/api/v1/namespaces/n/configmaps");
+  Answer(R"({"kind":"ConfigMapList","apiVersion":"v1","metadata":{"resourceVersion":"9"},)"
+         R"("items":[]})");
+  EXPECT_TRUE(unclear());
+}
+
+TEST_F(AnswerObserverTest, ReadObjectRaisesTheFloor) {
+  Ask("GET", "/api/v1/namespaces/n/configmaps/a");
+  Answer(Object(7));
+  EXPECT_EQ(noted(), V(7));
+  EXPECT_FALSE(unclear());
+}
+
+TEST_F(AnswerObserverTest, ListRaisesTheFloorBeforeItsItemsHavePassed) {
+  Ask("GET", "/api/v1/configmaps");
+  Head(200, "application/json");
+  observer_->SendBody(Bytes::Static(
+      R"({"kind":"ConfigMapList","apiVersion":"v1","metadata":{"resourceVersion":"9"},"items":[{)"));
+  EXPECT_EQ(noted(), V(9));
+  EXPECT_NE(writer_.body(), "") << "a list is not held back";
+}
+
+TEST_F(AnswerObserverTest, ListWhoseVersionComesLastRaisesTheFloorWithIt) {
+  Ask("GET", "/api/v1/configmaps");
+  Answer(R"({"apiVersion":"v1","items":[],"kind":"FooList","metadata":{"resourceVersion":"9"}})");
+  EXPECT_EQ(noted(), V(9));
+  EXPECT_FALSE(unclear());
+}
+
+TEST_F(AnswerObserverTest, ListThatCannotBeReadIsUnclear) {
+  Ask("GET", "/api/v1/configmaps");
+  Answer(R"({"kind":"Table","apiVersion":"meta.k8s.io/v1","rows":[1]})");
+  EXPECT_TRUE(unclear());
+}
+
+TEST_F(AnswerObserverTest, ObservesWhatTellsOfTheResource) {
+  const auto observes = [](std::string_view method, std::string_view target) {
+    return AnswerObserver::Observes(RequestInfo::Parse(method, target));
+  };
+  EXPECT_TRUE(observes("POST", "/api/v1/namespaces/n/configmaps"));
+  EXPECT_TRUE(observes("PATCH", "/api/v1/namespaces/n/pods/p/status"));
+  EXPECT_TRUE(observes("DELETE", "/api/v1/namespaces/n/pods"));
+  EXPECT_TRUE(observes("GET", "/api/v1/pods"));
+  EXPECT_FALSE(observes("GET", "/api/v1/pods?watch=1"));
+  EXPECT_FALSE(observes("GET", "/api/v1/namespaces/n/pods/p/log"));
+  EXPECT_FALSE(observes("POST", "/api/v1/namespaces/n/pods/p/exec"));
+  EXPECT_FALSE(observes("GET", "/version"));
+  EXPECT_FALSE(observes("GET", "/api/v1/watch/pods"));
+}
+
+TEST_F(AnswerObserverTest, PassesOnWhatItCannotRead) {
+  Head(200, "text/plain");
+  observer_->SendBody(Bytes::Static("hello"));
+  EXPECT_EQ(writer_.body(), "hello");
+  EXPECT_TRUE(unclear());
+}
+
+TEST_F(AnswerObserverTest, PassesOnNonsense) {
+  Head(200, "application/json");
+  observer_->SendBody(Bytes::Static("{\"metadata\":"));
+  observer_->End({});
+  EXPECT_EQ(writer_.body(), "{\"metadata\":");
+  EXPECT_TRUE(unclear());
+  EXPECT_TRUE(writer_.ended());
+}
+
+TEST_F(AnswerObserverTest, PassesOnWhatIsLargerThanAnyObject) {
+  Head(200, "application/json");
+  const std::string piece(1 << 20, 'x');
+  for (int i = 0; i < 6; ++i) observer_->SendBody(Bytes::Copy(piece));
+  EXPECT_EQ(writer_.body().size(), 6u << 20);
+  EXPECT_TRUE(unclear());
+}
+
+TEST_F(AnswerObserverTest, CutAnswerStaysCut) {
+  Head(200, "application/json");
+  observer_->SendBody(Bytes::Copy(Object(7)));
+  observer_->Reset();
+  EXPECT_TRUE(writer_.was_reset());
+  EXPECT_FALSE(noted().is_set());
+}
+
+}  // namespace
+}  // namespace weir
