@@ -70,6 +70,42 @@ ConfigReader ReadFilters(std::vector<FilterConfig>& filters, const ValidateFilte
   };
 }
 
+template <typename Target>
+ConfigReader ReadFreshness(Target& target) {
+  return ReadChoice({"relaxed", "verified", "forward"},
+                    [&target](size_t word) { target = static_cast<Freshness>(word); });
+}
+
+std::vector<ConfigField> FieldsOf(ResourceConfig& resource) {
+  return {
+      {"resource", ReadResourceName(resource.resource)},
+      {"initialSync", ReadFreshness(resource.initial_sync)},
+      {"consistentReads", ReadFreshness(resource.consistent_reads)},
+      {"coalesce", ReadBool([&resource](bool value) { resource.coalesce = value; })},
+  };
+}
+
+ConfigReader ReadResources(std::vector<ResourceConfig>& resources) {
+  return [&resources](const YamlNode& node, const std::string& path, ConfigMistakes& mistakes) {
+    if (node.kind != YamlNode::Kind::kNull && node.kind != YamlNode::Kind::kSequence) {
+      mistakes.Add(node, path, StrCat("must be a list of resources, not ", DescribeNode(node)));
+      return;
+    }
+    resources.clear();
+    StringSet names;
+    for (size_t i = 0; i < node.items.size(); ++i) {
+      const std::string place = StrCat(path, "[", i, "]");
+      ResourceConfig& resource = resources.emplace_back();
+      ReadFields(node.items[i], place, FieldsOf(resource), mistakes);
+      if (resource.resource.empty()) {
+        mistakes.Add(node.items[i], place, "must name a resource");
+      } else if (!names.insert(resource.resource).second) {
+        mistakes.Add(node.items[i], place, "names a resource a second time; which one is meant?");
+      }
+    }
+  };
+}
+
 // Every key, what reads it, and the range that makes sense.
 std::vector<ConfigField> FieldsOf(Config& c, const ValidateFilter& validate) {
   const absl::Duration ms = absl::Milliseconds(1), second = absl::Seconds(1);
@@ -88,7 +124,11 @@ std::vector<ConfigField> FieldsOf(Config& c, const ValidateFilter& validate) {
       {"cache.windowBytes", ReadBytes(c.cache.window_bytes, 64 * kKiB, kTiB)},
       {"cache.byteBudget", ReadBytes(c.cache.byte_budget, kMiB, kTiB)},
       {"cache.secrets", ReadBool(c.cache.secrets)},
+      {"cache.initialSync", ReadFreshness(c.cache.initial_sync)},
+      {"cache.consistentReads", ReadFreshness(c.cache.consistent_reads)},
+      {"cache.coalesce", ReadBool(c.cache.coalesce)},
       {"cache.exclude", ReadResourceNames(c.cache.exclude)},
+      {"resources", ReadResources(c.resources)},
       {"downstream.maxHeaderBytes", ReadBytes(c.downstream.max_header_bytes, 8 * kKiB, 16 * kMiB)},
       {"downstream.headerTimeout", ReadDuration(c.downstream.header_timeout, 100 * ms, kDay)},
       {"downstream.handshakeTimeout", ReadDuration(c.downstream.handshake_timeout, 100 * ms, kDay)},
@@ -164,9 +204,11 @@ absl::Status SetConfigKey(Config& config, std::string_view key, std::string_view
 std::vector<std::string> ConfigKeys() {
   Config config;
   FilterConfig filter;
+  ResourceConfig resource;
   const ValidateFilter none;
   std::vector<std::string> keys;
   for (const ConfigField& field : FieldsOf(config, none)) keys.push_back(field.path);
+  for (const ConfigField& field : FieldsOf(resource)) keys.push_back("resources." + field.path);
   for (const ConfigField& field : FieldsOf(filter)) keys.push_back("filters." + field.path);
   return keys;
 }

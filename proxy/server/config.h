@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,6 +13,7 @@
 
 #include "proxy/base/log.h"
 #include "proxy/base/strings.h"
+#include "proxy/downstream/resource_policy.h"
 
 // What can be configured. The comments are the manual and the values the defaults; a field
 // `window_bytes` of `cache` is the key `cache.windowBytes` of the YAML file. deploy/weir.yaml shows
@@ -34,9 +36,26 @@ struct CacheConfig {
   size_t byte_budget = 512 << 20;
   // Whether Secrets are cached. They are then in one more process's memory, in plain text.
   bool secrets = false;
+  // How an informer's start is answered that asks for the most recent state (a stream-list of
+  // client-go 0.35 or newer). relaxed: from the cache, if its watch is up and it is not behind any
+  // write or read that has passed through Weir. verified: from the cache, once a metadata list of
+  // the API server has proved it current. forward: by the API server.
+  Freshness initial_sync = Freshness::kRelaxed;
+  // The same choice for consistent reads: LIST, and GET of one object, without a resourceVersion.
+  Freshness consistent_reads = Freshness::kForward;
+  // A watch that falls behind the window is sent one event per object that differs. false: it is
+  // ended cleanly instead, and its client resumes from the API server.
+  bool coalesce = true;
   // Resources that are always forwarded, as kubectl prints their names: "events",
   // "deployments.apps". Leases, events and *reviews are never cached anyway.
   std::vector<std::string> exclude;
+};
+
+// What is different for one resource; what is not given is as in CacheConfig.
+struct ResourceConfig {
+  std::string resource;  // As kubectl prints it: "deployments.apps".
+  std::optional<Freshness> initial_sync, consistent_reads;
+  std::optional<bool> coalesce;
 };
 
 // Towards the application.
@@ -95,6 +114,7 @@ struct Config {
   // debug, info, warning, error or off.
   LogLevel log_level = LogLevel::kInfo;
   CacheConfig cache;
+  std::vector<ResourceConfig> resources;
   DownstreamConfig downstream;
   UpstreamConfig upstream;
   std::vector<FilterConfig> filters;

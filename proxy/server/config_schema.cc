@@ -35,6 +35,12 @@ bool IsResourceName(std::string_view name) {
          });
 }
 
+std::string NotAResource(const YamlNode& node) {
+  return StrCat(
+      "must be a resource as kubectl prints it, like pods or leases.coordination.k8s.io, not ",
+      DescribeNode(node));
+}
+
 std::string DidYouMean(std::string_view word, const std::vector<std::string>& candidates) {
   const std::string nearest = NearestOf(word, candidates);
   return nearest.empty() ? "" : StrCat(" (did you mean \"", nearest, "\"?)");
@@ -147,11 +153,31 @@ ConfigReader ReadText(std::string& target) {
 }
 
 ConfigReader ReadBool(bool& target) {
-  return ReadScalar("true or false", [&target](const YamlNode& node) -> std::string {
+  return ReadBool([&target](bool value) { target = value; });
+}
+
+ConfigReader ReadBool(std::function<void(bool)> set) {
+  return ReadScalar("true or false", [set](const YamlNode& node) -> std::string {
     if (node.quoted || (node.scalar != "true" && node.scalar != "false")) {
       return StrCat("must be true or false, not ", DescribeNode(node));
     }
-    target = node.scalar == "true";
+    set(node.scalar == "true");
+    return "";
+  });
+}
+
+ConfigReader ReadChoice(std::vector<std::string> words, std::function<void(size_t)> set) {
+  std::string wanted;
+  for (size_t i = 0; i < words.size(); ++i) {
+    StrAppend(wanted, i == 0 ? "" : i + 1 == words.size() ? " or " : ", ", words[i]);
+  }
+  return ReadScalar(wanted, [words, wanted, set](const YamlNode& node) -> std::string {
+    const auto word = std::find(words.begin(), words.end(), node.scalar);
+    if (word == words.end()) {
+      return StrCat("must be ", wanted, ", not ", Quoted(node.scalar),
+                    DidYouMean(node.scalar, words));
+    }
+    set(static_cast<size_t>(word - words.begin()));
     return "";
   });
 }
@@ -224,6 +250,14 @@ ConfigReader ReadNumber(int64_t min, int64_t max, std::function<void(int64_t)> s
   });
 }
 
+ConfigReader ReadResourceName(std::string& target) {
+  return ReadScalar("a resource", [&target](const YamlNode& node) -> std::string {
+    if (!IsResourceName(node.scalar)) return NotAResource(node);
+    target = node.scalar;
+    return "";
+  });
+}
+
 ConfigReader ReadResourceNames(std::vector<std::string>& target) {
   return [&target](const YamlNode& node, const std::string& path, ConfigMistakes& mistakes) {
     if (node.kind != YamlNode::Kind::kNull && node.kind != YamlNode::Kind::kSequence) {
@@ -237,10 +271,7 @@ ConfigReader ReadResourceNames(std::vector<std::string>& target) {
       if (item.kind == YamlNode::Kind::kScalar && IsResourceName(item.scalar)) {
         target.push_back(item.scalar);
       } else {
-        mistakes.Add(item, StrCat(path, "[", i, "]"),
-                     StrCat("must be a resource as kubectl prints it, like pods or "
-                            "leases.coordination.k8s.io, not ",
-                            DescribeNode(item)));
+        mistakes.Add(item, StrCat(path, "[", i, "]"), NotAResource(item));
       }
     }
   };

@@ -59,11 +59,15 @@ void ReportDuplicateKeys(const YamlNode& node, const std::string& path, ConfigMi
 // Readers of single values. Each target outlives its reader. Ranges include both ends.
 ConfigReader ReadText(std::string& target);
 ConfigReader ReadBool(bool& target);
+ConfigReader ReadBool(std::function<void(bool)> set);
+ConfigReader ReadResourceName(std::string& target);
 ConfigReader ReadAddress(std::string& target);  // "ip:port".
 ConfigReader ReadLogLevel(LogLevel& target);
 ConfigReader ReadDuration(absl::Duration& target, absl::Duration min, absl::Duration max);
 ConfigReader ReadBytes(size_t& target, size_t min, size_t max);
 ConfigReader ReadResourceNames(std::vector<std::string>& target);
+// A reader of one of some words hands its place among them to `set`.
+ConfigReader ReadChoice(std::vector<std::string> words, std::function<void(size_t)> set);
 // A reader of whole numbers hands them to `set`.
 ConfigReader ReadNumber(int64_t min, int64_t max, std::function<void(int64_t)> set);
 

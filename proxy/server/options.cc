@@ -30,6 +30,15 @@ RouterOptions RouterOptionsOf(const Config& config) {
   RouterOptions options;
   options.sync_timeout = config.cache.sync_timeout;
   options.decision.cache_secrets = config.cache.secrets;
+  options.decision.policy = {.initial_sync = config.cache.initial_sync,
+                             .consistent_reads = config.cache.consistent_reads,
+                             .coalesce = config.cache.coalesce};
+  for (const ResourceConfig& resource : config.resources) {
+    ResourcePolicy& own = options.decision.policies[resource.resource];
+    own = {.initial_sync = resource.initial_sync.value_or(config.cache.initial_sync),
+           .consistent_reads = resource.consistent_reads.value_or(config.cache.consistent_reads),
+           .coalesce = resource.coalesce.value_or(config.cache.coalesce)};
+  }
   options.decision.never_cached.insert(config.cache.exclude.begin(), config.cache.exclude.end());
   return options;
 }
@@ -83,6 +92,33 @@ void AppendFilters(const Config& config, YamlLines& yaml) {
   }
 }
 
+std::string_view FreshnessName(Freshness freshness) {
+  switch (freshness) {
+    case Freshness::kRelaxed:
+      return "relaxed";
+    case Freshness::kVerified:
+      return "verified";
+    case Freshness::kForward:
+      break;
+  }
+  return "forward";
+}
+
+std::string_view BoolName(bool value) { return value ? "true" : "false"; }
+
+void AppendResources(const Config& config, YamlLines& yaml) {
+  if (config.resources.empty()) return yaml.Add("resources", "[]");
+  yaml.Section("resources");
+  for (const ResourceConfig& resource : config.resources) {
+    yaml.Add("- resource", JsonString(resource.resource));
+    if (resource.initial_sync) yaml.Add("  initialSync", FreshnessName(*resource.initial_sync));
+    if (resource.consistent_reads) {
+      yaml.Add("  consistentReads", FreshnessName(*resource.consistent_reads));
+    }
+    if (resource.coalesce) yaml.Add("  coalesce", BoolName(*resource.coalesce));
+  }
+}
+
 void AppendCache(const CacheConfig& cache, YamlLines& yaml) {
   yaml.Section("cache");
   yaml.Add("  idleTimeout", DurationText(cache.idle_timeout));
@@ -90,7 +126,10 @@ void AppendCache(const CacheConfig& cache, YamlLines& yaml) {
   yaml.Add("  windowEvents", StrCat(cache.window_events));
   yaml.Add("  windowBytes", ByteSizeText(cache.window_bytes));
   yaml.Add("  byteBudget", ByteSizeText(cache.byte_budget));
-  yaml.Add("  secrets", cache.secrets ? "true" : "false");
+  yaml.Add("  secrets", BoolName(cache.secrets));
+  yaml.Add("  initialSync", FreshnessName(cache.initial_sync));
+  yaml.Add("  consistentReads", FreshnessName(cache.consistent_reads));
+  yaml.Add("  coalesce", BoolName(cache.coalesce));
   std::string names;
   for (const std::string& name : cache.exclude) {
     StrAppend(names, names.empty() ? "" : ", ", JsonString(name));
@@ -111,6 +150,7 @@ std::string ConfigYaml(const Config& config) {
   yaml.Add("drainTimeout", DurationText(config.drain_timeout));
   yaml.Add("logLevel", LevelName(config.log_level));
   AppendCache(config.cache, yaml);
+  AppendResources(config, yaml);
   yaml.Section("downstream");
   yaml.Add("  maxHeaderBytes", ByteSizeText(config.downstream.max_header_bytes));
   yaml.Add("  headerTimeout", DurationText(config.downstream.header_timeout));

@@ -94,6 +94,9 @@ TEST(ConfigExamplesTest, TheExampleShowsTheDefaults) {
   EXPECT_EQ(shown.cache.window_bytes, defaults.cache.window_bytes);
   EXPECT_EQ(shown.cache.byte_budget, defaults.cache.byte_budget);
   EXPECT_EQ(shown.cache.secrets, defaults.cache.secrets);
+  EXPECT_EQ(shown.cache.initial_sync, defaults.cache.initial_sync);
+  EXPECT_EQ(shown.cache.consistent_reads, defaults.cache.consistent_reads);
+  EXPECT_EQ(shown.cache.coalesce, defaults.cache.coalesce);
   EXPECT_EQ(shown.cache.exclude, defaults.cache.exclude);
   EXPECT_EQ(shown.downstream.max_header_bytes, defaults.downstream.max_header_bytes);
   EXPECT_EQ(shown.downstream.header_timeout, defaults.downstream.header_timeout);

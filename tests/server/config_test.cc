@@ -198,5 +198,36 @@ TEST(ConfigFileTest, NamesAFileThatIsNotThere) {
             "cannot read \"/nowhere/weir.yaml\": No such file or directory");
 }
 
+TEST(ConfigTest, PoliciesAreForAllAndForSingleResources) {
+  const Config config = MustParse(R"(
+cache: {initialSync: verified, consistentReads: relaxed, coalesce: false}
+resources:
+- {resource: deployments.apps, initialSync: forward}
+- {resource: pods, consistentReads: verified, coalesce: true}
+)");
+  EXPECT_EQ(config.cache.initial_sync, Freshness::kVerified);
+  EXPECT_EQ(config.cache.consistent_reads, Freshness::kRelaxed);
+  EXPECT_FALSE(config.cache.coalesce);
+  ASSERT_EQ(config.resources.size(), 2u);
+  EXPECT_EQ(config.resources[0].resource, "deployments.apps");
+  EXPECT_EQ(config.resources[0].initial_sync, Freshness::kForward);
+  EXPECT_EQ(config.resources[0].consistent_reads, std::nullopt);
+  EXPECT_EQ(config.resources[1].consistent_reads, Freshness::kVerified);
+  EXPECT_EQ(config.resources[1].coalesce, true);
+}
+
+TEST(ConfigTest, SaysWhatIsWrongWithAPolicy) {
+  EXPECT_THAT(Mistakes("cache: {initialSync: relaxd}"),
+              HasSubstr("must be relaxed, verified or forward, not \"relaxd\" (did you mean "
+                        "\"relaxed\"?)"));
+  EXPECT_THAT(Mistakes("resources:\n- {initialSync: relaxed}"),
+              HasSubstr("resources[0]: must name a resource"));
+  EXPECT_THAT(Mistakes("resources:\n- {resource: pods}\n- {resource: pods}"),
+              HasSubstr("weir.yaml:3:3: resources[1]: names a resource a second time"));
+  EXPECT_THAT(Mistakes("resources: {resource: pods}"), HasSubstr("must be a list of resources"));
+  EXPECT_THAT(Mistakes("resources:\n- {resource: Pods}"),
+              HasSubstr("must be a resource as kubectl prints it"));
+}
+
 }  // namespace
 }  // namespace weir

@@ -24,7 +24,16 @@ cache:
   windowBytes: 8Mi
   byteBudget: 9Mi
   secrets: true
+  initialSync: verified
+  consistentReads: relaxed
+  coalesce: false
   exclude: [pods, deployments.apps]
+resources:
+- resource: foos.example.com
+  initialSync: forward
+  consistentReads: verified
+  coalesce: true
+- resource: pods
 downstream:
   maxHeaderBytes: 10Ki
   headerTimeout: 11s
@@ -65,6 +74,16 @@ TEST(OptionsTest, EachLayerGetsWhatIsConfiguredForIt) {
   EXPECT_EQ(RouterOptionsOf(config).sync_timeout, absl::Seconds(6));
   EXPECT_TRUE(RouterOptionsOf(config).decision.cache_secrets);
   EXPECT_TRUE(RouterOptionsOf(config).decision.never_cached.contains("deployments.apps"));
+  const DecisionOptions decision = RouterOptionsOf(config).decision;
+  const ResourcePolicy pods = decision.PolicyOf({"", "v1", "pods"});
+  EXPECT_EQ(pods.initial_sync, Freshness::kVerified);
+  EXPECT_EQ(pods.consistent_reads, Freshness::kRelaxed);
+  EXPECT_FALSE(pods.coalesce);
+  const ResourcePolicy foos = decision.PolicyOf({"example.com", "v1", "foos"});
+  EXPECT_EQ(foos.initial_sync, Freshness::kForward);
+  EXPECT_EQ(foos.consistent_reads, Freshness::kVerified);
+  EXPECT_TRUE(foos.coalesce);
+  EXPECT_FALSE(decision.PolicyOf({"", "v1", "nodes"}).coalesce);
   EXPECT_EQ(SessionOptionsOf(config).max_header_bytes, 10u << 10);
   EXPECT_EQ(SessionOptionsOf(config).header_timeout, absl::Seconds(11));
   EXPECT_EQ(SessionOptionsOf(config).idle_timeout, absl::Seconds(13));
