@@ -126,15 +126,21 @@ func (w *Writer) step(ctx context.Context) error {
 			_, err = client.Create(ctx, w.object(resource, namespace, name), metav1.CreateOptions{})
 		}
 	}
-	if _, known := err.(errors.APIStatus); !known {
-		return nil // success, or no API server
-	}
-	if errors.IsNotFound(err) || errors.IsAlreadyExists(err) || errors.IsConflict(err) ||
-		errors.IsTooManyRequests(err) || errors.IsServiceUnavailable(err) || errors.IsTimeout(err) ||
-		errors.IsInternalError(err) || errors.IsForbidden(err) {
-		return nil // also what a starting API server answers
+	if err == nil || WriteMayFail(err) {
+		return nil
 	}
 	return fmt.Errorf("%s %s/%s: %w", resource.Resource, namespace, name, err)
+}
+
+// WriteMayFail says whether a random write fails so without anything being wrong: the
+// object is not as the writer thought, or there is no API server, or one that starts.
+func WriteMayFail(err error) bool {
+	if _, known := err.(errors.APIStatus); !known {
+		return true
+	}
+	return errors.IsNotFound(err) || errors.IsAlreadyExists(err) || errors.IsConflict(err) ||
+		errors.IsTooManyRequests(err) || errors.IsServiceUnavailable(err) || errors.IsTimeout(err) ||
+		errors.IsInternalError(err) || errors.IsForbidden(err)
 }
 
 func (w *Writer) update(ctx context.Context, client dynamic.ResourceInterface, name string) error {
