@@ -140,6 +140,12 @@ func (c *Client) BeginResume() {
 	c.begin = c.seen
 }
 
+// Restart is for a client that must or wants to begin from nothing next.
+func (c *Client) Restart() {
+	c.phase = initialOpen
+	c.seen = 0
+}
+
 // forget makes room for a new state, but keeps the old to compare with.
 func (c *Client) forget() {
 	c.earlier = c.objects

@@ -28,7 +28,7 @@ var (
 )
 
 const (
-	writersInParallel = 4
+	writersInParallel = 8
 	objectsPerName    = 24 // in each namespace: few, so that they come and go often
 )
 

@@ -1,0 +1,385 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package differential
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"weir.dev/e2e/suite/harness"
+)
+
+// Opening is how a client gets its first state.
+type Opening string
+
+const (
+	StreamListRecent Opening = "stream-list"        // RV unset: the most recent state
+	StreamListAny    Opening = "stream-list from 0" // RV 0: any state
+	StreamListAtN    Opening = "stream-list from N" // not older than what the client has seen
+	WatchAny         Opening = "watch from 0"       // with bookmarks
+	WatchBare        Opening = "bare watch from 0"  // without bookmarks
+	ListAny          Opening = "list of 0, watch"   // as informers do
+	ListRecent       Opening = "list, watch"        // a consistent list
+	ListAtN          Opening = "list from N, watch" // not older than what the client has seen
+)
+
+var openings = []Opening{StreamListRecent, StreamListAny, StreamListAtN, WatchAny, WatchBare, ListAny, ListRecent, ListAtN}
+
+// Habit is what a client does with its watch.
+type Habit string
+
+const (
+	Stays     Habit = "stays"
+	Resumes   Habit = "resumes"    // closes it at random, and goes on from the last version
+	StartsNew Habit = "starts new" // closes it at random, and begins from nothing
+	TimesOut  Habit = "times out"  // asks for an end after a second or two, then resumes
+	Pauses    Habit = "pauses"     // stops reading now and then
+)
+
+var habits = []Habit{Stays, Resumes, StartsNew, TimesOut, Pauses}
+
+// Counts is what an observer has met.
+type Counts struct {
+	Events, Bookmarks, Watches, Lists int
+
+	Expired       int // errors in a watch that was live: the client must begin from nothing
+	Refused       int // HTTP errors and lost connections when a watch was resumed
+	RefusedStarts int // the same for lists and watches from nothing
+	Unsupported   int // of those: stream-lists that the server does not know
+	CleanEnds     int // ends of a watch that nobody asked for
+	UncleanEnds   int
+	Forwarded     int // watches that Weir let the API server answer
+	Disturbed     int // ends and errors of those
+}
+
+// Observer is one client that lists and watches, over and over.
+type Observer struct {
+	Name  string
+	Shape Shape
+	Scope Scope
+	Start Opening
+	Habit Habit
+
+	run    *Run
+	way    *Way
+	http   *harness.RawClient
+	random *rand.Rand
+
+	mu     sync.Mutex // held while an event is taken in
+	client *Client
+	counts Counts
+	// of the run of events being collected for the History
+	runFrom uint64
+	changes []change
+
+	expected  bool // the watch ends because the observer made it
+	forwarded bool // Weir did not serve the watch itself
+	calm      bool // writers have stopped: stay where you are
+}
+
+// An observer that begins from nothing waits as long after a refusal.
+const retryAfter = 100 * time.Millisecond
+
+// Through Weir, what comes from its memory lacks the API server's own headers.
+const forwardedHeader = "X-Kubernetes-Pf-Flowschema-Uid"
+
+// Watch runs until the context ends.
+func (o *Observer) Watch(ctx context.Context) {
+	for ctx.Err() == nil && !o.run.report.Enough() {
+		o.mu.Lock()
+		resume := o.client.Seen() > 0 && o.client.Live()
+		o.mu.Unlock()
+		var again bool
+		if resume {
+			again = o.session(ctx, o.resumeQuery())
+		} else {
+			again = o.begin(ctx)
+		}
+		if !again {
+			o.pause(ctx, retryAfter)
+		}
+	}
+}
+
+func (o *Observer) pause(ctx context.Context, length time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(length):
+	}
+}
+
+// fail reports a violation: with what the client was told before it.
+func (o *Observer) fail(err error) {
+	o.run.report.Add(fmt.Sprintf("%s (%s, %s)", o.Name, o.Start, o.Habit), err, o.client.Recent())
+}
+
+// begin gets a first state, and watches on.
+func (o *Observer) begin(ctx context.Context) bool {
+	o.mu.Lock()
+	floor := strconv.FormatUint(max(o.client.Floor(), o.run.recent(o)), 10)
+	o.mu.Unlock()
+	watch := []string{"watch", "1", "allowWatchBookmarks", "true"}
+	stream := append(watch, "sendInitialEvents", "true", "resourceVersionMatch", "NotOlderThan")
+	switch o.Start {
+	case StreamListRecent:
+		return o.session(ctx, append(stream, "resourceVersion", ""))
+	case StreamListAny:
+		return o.session(ctx, append(stream, "resourceVersion", "0"))
+	case StreamListAtN:
+		return o.session(ctx, append(stream, "resourceVersion", floor))
+	case WatchAny:
+		return o.session(ctx, append(watch, "resourceVersion", "0"))
+	case WatchBare:
+		return o.session(ctx, []string{"watch", "1", "resourceVersion", "0"})
+	case ListAny:
+		return o.list(ctx, "resourceVersion", "0", "limit", "500")
+	case ListRecent:
+		return o.list(ctx)
+	default:
+		return o.list(ctx, "resourceVersion", floor, "resourceVersionMatch", "NotOlderThan")
+	}
+}
+
+func (o *Observer) list(ctx context.Context, query ...string) bool {
+	response, body, err := o.http.Get(ctx, o.Scope.URL(query...), "Accept", o.Shape.Accept(true))
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if ctx.Err() != nil {
+		return false
+	}
+	if err != nil || response.StatusCode != http.StatusOK {
+		o.counts.RefusedStarts++
+		o.client.Note("a list was refused: %v %.200s", err, body)
+		return false
+	}
+	o.counts.Lists++
+	version, items, err := o.Shape.ParseList(body)
+	if err != nil {
+		o.fail(err)
+		return false
+	}
+	if err := o.client.List(version, items); err != nil {
+		o.fail(err)
+	}
+	for i := range items {
+		o.check(false, &items[i])
+	}
+	o.begun(version)
+	return true
+}
+
+func (o *Observer) resumeQuery() []string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	query := []string{"watch", "1", "allowWatchBookmarks", "true", "resourceVersion", strconv.FormatUint(o.client.Seen(), 10)}
+	if o.Habit == TimesOut && !o.calm {
+		query = append(query, "timeoutSeconds", strconv.Itoa(1+o.random.Intn(2)))
+	}
+	return query
+}
+
+// session is one watch, from its request to its end. It returns false if the server
+// refused it.
+func (o *Observer) session(ctx context.Context, query []string) bool {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	values := map[string]string{}
+	for i := 0; i < len(query); i += 2 {
+		values[query[i]] = query[i+1]
+	}
+	initial := values["sendInitialEvents"] == "true" || values["resourceVersion"] == "0"
+	response, err := o.http.Do(ctx, http.MethodGet, o.Scope.URL(query...), nil, "Accept", o.Shape.Accept(false))
+	if err == nil && response.StatusCode != http.StatusOK {
+		body, _ := io.ReadAll(io.LimitReader(response.Body, 300))
+		response.Body.Close()
+		err = fmt.Errorf("%s: %s", response.Status, body)
+	}
+	if ctx.Err() != nil {
+		return false
+	}
+	o.mu.Lock()
+	if err != nil {
+		o.refused(initial, err)
+		o.mu.Unlock()
+		return false
+	}
+	o.counts.Watches++
+	o.expected = false
+	o.forwarded = response.Header.Get(forwardedHeader) != ""
+	if o.forwarded {
+		o.counts.Forwarded++
+	}
+	o.client.Note("a watch: %v, forwarded %v", values, o.forwarded)
+	if initial {
+		o.client.BeginInitial(values["sendInitialEvents"] == "true")
+	} else {
+		o.client.BeginResume()
+		o.runFrom, o.changes = o.client.Seen(), nil
+	}
+	o.mu.Unlock()
+	defer response.Body.Close()
+	o.read(ctx, cancel, response.Body, values["timeoutSeconds"] != "")
+	return true
+}
+
+func (o *Observer) refused(initial bool, err error) {
+	o.client.Note("a watch was refused: %v", err)
+	switch {
+	case initial:
+		o.counts.RefusedStarts++
+		if strings.HasPrefix(err.Error(), "422") {
+			// This server has no stream-list: go on without, as client-go does.
+			o.counts.Unsupported++
+			o.Start = ListAny
+		}
+	case o.forwarded:
+		o.counts.Disturbed++
+	default:
+		o.counts.Refused++
+	}
+}
+
+// read takes in all events of a watch. timed: it ends when its time is over.
+func (o *Observer) read(ctx context.Context, cancel context.CancelFunc, body io.Reader, timed bool) {
+	timer := o.closeLater(cancel)
+	defer timer.Stop()
+	input := bufio.NewReaderSize(body, 32<<10)
+	var buffer []byte
+	for {
+		o.maybePause(ctx)
+		event, err := o.Shape.ReadEvent(input, &buffer)
+		if ctx.Err() != nil {
+			err = ctx.Err() // closed by this observer: what is left does not count
+		}
+		if err != nil {
+			o.ended(err, timed)
+			return
+		}
+		if !o.take(&event) {
+			return
+		}
+	}
+}
+
+// closeLater is the habit of closing watches.
+func (o *Observer) closeLater(cancel context.CancelFunc) *time.Timer {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	after := time.Duration(200+o.random.Intn(2500)) * time.Millisecond
+	if o.Habit != Resumes && o.Habit != StartsNew || o.calm {
+		after = time.Hour
+	}
+	return time.AfterFunc(after, func() {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		if o.calm {
+			return
+		}
+		o.expected = true
+		cancel()
+	})
+}
+
+func (o *Observer) maybePause(ctx context.Context) {
+	if o.Habit != Pauses || o.random.Intn(200) > 0 {
+		return
+	}
+	o.mu.Lock()
+	calm := o.calm
+	o.mu.Unlock()
+	if !calm {
+		o.pause(ctx, time.Duration(500+o.random.Intn(3000))*time.Millisecond)
+	}
+}
+
+// take checks one event; false: there is nothing more to read.
+func (o *Observer) take(event *Event) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if event.Type == Error {
+		o.client.Note("%v", event)
+		o.expired()
+		return false
+	}
+	wasLive, inferred := o.client.Live(), o.client.Inferred
+	if err := o.client.Event(event); err != nil {
+		o.fail(err)
+	}
+	switch {
+	case event.Type == Bookmark:
+		o.counts.Bookmarks++
+		if event.InitialEnd {
+			o.begun(event.Version)
+		} else if o.client.Live() && wasLive {
+			o.claimState()
+		}
+	default:
+		o.counts.Events++
+		if o.client.Inferred == inferred { // else its version is of Weir's own making
+			o.check(event.Type == Deleted, &event.Object)
+		}
+		if wasLive && o.client.Live() {
+			o.changed(event)
+		}
+	}
+	if !wasLive && o.client.Live() && !event.InitialEnd {
+		// Only now it shows that the initial objects were over; when is not known.
+		o.runFrom, o.changes = event.Version, nil
+	}
+	return true
+}
+
+// expired is an error in a watch: whatever it says, the client begins from nothing.
+func (o *Observer) expired() {
+	switch {
+	case !o.client.Live():
+		o.counts.RefusedStarts++
+	case o.forwarded:
+		o.counts.Disturbed++
+	default:
+		o.counts.Expired++
+	}
+	o.claimRun()
+	o.client.Restart()
+}
+
+// ended is the end of a watch, by whomever.
+func (o *Observer) ended(err error, timed bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.claimRun()
+	asked := o.expected || errors.Is(err, context.Canceled) || timed && err == io.EOF
+	o.client.Note("the watch ended: %v", err)
+	if !asked {
+		switch {
+		case o.forwarded:
+			o.counts.Disturbed++
+		case err == io.EOF:
+			o.counts.CleanEnds++
+			if err := o.client.EndInitial(); err != nil && o.way.Weir {
+				o.fail(err)
+			}
+		default:
+			o.counts.UncleanEnds++
+		}
+	}
+	if o.expected && o.Habit == StartsNew || !o.client.Live() {
+		o.client.Restart()
+	}
+}
+
+// Calm makes the observer stay with the watch that it has.
+func (o *Observer) Calm() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.calm = true
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package differential
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Summary is what happened in a run.
+type Summary struct {
+	Ways map[string]Counts
+
+	Inferred              int // deletions whose version Weir did not know
+	States, Runs, Unknown int // of the histories
+	Bytes                 int // objects whose bytes were compared
+
+	seldom []string // observers of Weir that were told hardly anything
+	weirs  []string
+}
+
+func (r *Run) summary() *Summary {
+	s := &Summary{Ways: map[string]Counts{}, Bytes: r.ledger.Checked}
+	for _, h := range r.histories {
+		s.States += h.States
+		s.Runs += h.Runs
+		s.Unknown += h.Unknown
+	}
+	for _, way := range r.ways {
+		if way.Weir {
+			s.weirs = append(s.weirs, way.Name)
+		}
+	}
+	for _, o := range r.observers {
+		total := s.Ways[o.way.Name]
+		total.add(o.counts)
+		s.Ways[o.way.Name] = total
+		s.Inferred += o.client.Inferred
+		if o.counts.Events == 0 {
+			s.seldom = append(s.seldom, o.Name)
+		}
+	}
+	return s
+}
+
+func (c *Counts) add(other Counts) {
+	c.Events += other.Events
+	c.Bookmarks += other.Bookmarks
+	c.Watches += other.Watches
+	c.Lists += other.Lists
+	c.Expired += other.Expired
+	c.Refused += other.Refused
+	c.RefusedStarts += other.RefusedStarts
+	c.Unsupported += other.Unsupported
+	c.CleanEnds += other.CleanEnds
+	c.UncleanEnds += other.UncleanEnds
+	c.Forwarded += other.Forwarded
+	c.Disturbed += other.Disturbed
+}
+
+func (s *Summary) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "proved %d states, %d runs of events and %d objects' bytes; %d not to be known; %d inferred deletions",
+		s.States, s.Runs, s.Bytes, s.Unknown, s.Inferred)
+	for way, c := range s.Ways {
+		fmt.Fprintf(&b, "\n  %-20s %+v", way, c)
+	}
+	return b.String()
+}
+
+// Undisturbed wants that no client of Weir's cache has noticed anything: what a fault did
+// to the API server's own clients is not asked.
+func (s *Summary) Undisturbed() error {
+	var wrong []error
+	for _, way := range s.weirs {
+		c := s.Ways[way]
+		if n := c.Expired + c.Refused + c.CleanEnds + c.UncleanEnds + c.Unsupported; n > 0 {
+			wrong = append(wrong, fmt.Errorf("%s: clients noticed %d times: %+v", way, n, c))
+		}
+	}
+	return errors.Join(wrong...)
+}
+
+// Calm wants even more, that for which there must be no fault at all.
+func (s *Summary) Calm() error {
+	wrong := []error{s.Undisturbed()}
+	for _, way := range s.weirs {
+		if c := s.Ways[way]; c.Disturbed+c.RefusedStarts > 0 {
+			wrong = append(wrong, fmt.Errorf("%s: without any fault: %+v", way, c))
+		}
+	}
+	if s.Inferred > 0 {
+		wrong = append(wrong, fmt.Errorf("%d deletions were inferred, without any fault", s.Inferred))
+	}
+	return errors.Join(wrong...)
+}
+
+// Meaningful wants that there was something to check.
+func (s *Summary) Meaningful() error {
+	if len(s.seldom) > 0 {
+		return fmt.Errorf("%d observers were told of no change, such as %s", len(s.seldom), s.seldom[0])
+	}
+	if s.States == 0 || s.Bytes == 0 {
+		return fmt.Errorf("nothing was proved: %v", s)
+	}
+	return nil
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package e2e
+
+import (
+	"context"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	"weir.dev/e2e/suite/differential"
+	"weir.dev/e2e/suite/harness"
+)
+
+// number is a setting from the environment.
+func number(t *testing.T, name string, otherwise int) int {
+	t.Helper()
+	text := os.Getenv(name)
+	if text == "" {
+		return otherwise
+	}
+	return need(strconv.Atoi(text))(t)
+}
+
+// trial is one differential run: random writers, random observers on all ways, and
+// perhaps a fault in the middle.
+type trial struct {
+	options differential.Options
+	length  time.Duration // without E2E_DIFF_SECONDS
+	fault   func(ctx context.Context)
+	judge   func(*differential.Summary) error
+}
+
+const writesPerSecond = 300
+
+// run runs it on ways that are open. E2E_SEED repeats a run; E2E_DIFF_EVENTS or
+// E2E_DIFF_SECONDS says how long it is.
+func (trial *trial) run(t *testing.T, server *harness.APIServer, ways []*way) {
+	t.Helper()
+	seed := int64(number(t, "E2E_SEED", int(time.Now().UnixNano()%1_000_000)))
+	events := number(t, "E2E_DIFF_EVENTS", 0)
+	length := trial.length
+	if seconds := number(t, "E2E_DIFF_SECONDS", 0); seconds > 0 {
+		length = time.Duration(seconds) * time.Second
+	}
+	t.Logf("E2E_SEED=%d", seed)
+	trial.options.Seed, trial.options.Observers = seed, number(t, "E2E_DIFF_OBSERVERS", 24)
+
+	all := []*differential.Way{{Name: "truth", Config: server.Config("admin"), Truth: true}}
+	for _, w := range ways {
+		all = append(all, &differential.Way{Name: w.name, Config: w.config, Weir: w.weir != nil})
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	writers := need(differential.StartWriters(ctx, server.Config("admin"), seed, writesPerSecond, events))(t)
+	run := need(differential.Start(trial.options, all))(t)
+	began := time.Now()
+	must(t, run.WaitStarted(30*time.Second))
+	if trial.fault != nil {
+		go trial.fault(ctx)
+	}
+	for events == 0 && time.Since(began) < length || events > 0 && writers.Operations() < events {
+		time.Sleep(50 * time.Millisecond)
+	}
+	cancel()
+	must(t, writers.Stop())
+	t.Logf("%d operations in %v", writers.Operations(), time.Since(began))
+	summary, err := run.Finish(60 * time.Second)
+	t.Log(summary)
+	for _, err := range []error{err, summary.Meaningful(), trial.judge(summary)} {
+		if err != nil {
+			t.Errorf("E2E_SEED=%d: %v\nlogs: %s", seed, err, testDir(t))
+		}
+	}
+}
+
+// Whatever clients do, and whatever they watch in whatever form: Weir tells them what the
+// API server would.
+func TestDifferential(t *testing.T) {
+	server := ownCluster(t)
+	trial := trial{
+		options: differential.Options{Exact: true},
+		length:  60 * time.Second,
+		judge:   (*differential.Summary).Calm,
+	}
+	trial.run(t, server, allWays(t, server))
+}
