@@ -4,9 +4,11 @@ package harness
 
 import (
 	"io"
+	"math/rand"
 	"net"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // Relay is a TCP wire that can be cut: it stands between a client and a server,
@@ -14,13 +16,24 @@ import (
 type Relay struct {
 	Address string
 
-	target   string
 	listener net.Listener
 	up, down atomic.Int64
 
-	mu    sync.Mutex
-	cut   bool
-	conns map[net.Conn]struct{}
+	mu       sync.Mutex
+	targets  []string // a connection goes to any of them
+	cut      bool
+	conns    map[net.Conn]struct{}
+	wire     *wire   // of the connections to come
+	forsaken []*wire // of those that stay silent
+	lifetime func() int64
+	delay    time.Duration
+}
+
+// wire is what passes the bytes of some connections: all that were there when it fell
+// silent stay so together.
+type wire struct {
+	mu     sync.RWMutex // held while it is silent
+	silent bool         // changed by the Relay only
 }
 
 func NewRelay(target string) (*Relay, error) {
@@ -30,9 +43,10 @@ func NewRelay(target string) (*Relay, error) {
 	}
 	r := &Relay{
 		Address:  listener.Addr().String(),
-		target:   target,
+		targets:  []string{target},
 		listener: listener,
 		conns:    map[net.Conn]struct{}{},
+		wire:     &wire{},
 	}
 	go r.accept()
 	return r, nil
@@ -48,10 +62,58 @@ func (r *Relay) Cut() {
 	}
 }
 
+// Heal mends what Cut and Silence do.
 func (r *Relay) Heal() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.cut = false
+	if r.wire.silent {
+		r.wire.silent = false
+		r.wire.mu.Unlock()
+	}
+}
+
+// Silence lets nothing pass any more, until Heal. No connection ends: what is sent waits,
+// and nobody is told.
+func (r *Relay) Silence() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.wire.silent {
+		r.wire.silent = true
+		r.wire.mu.Lock()
+	}
+}
+
+// Forsake silences the connections that there are, for good, as a machine does that has
+// gone without a word. New ones are well.
+func (r *Relay) Forsake() {
+	r.Silence()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.forsaken = append(r.forsaken, r.wire)
+	r.wire = &wire{}
+}
+
+// Lifetimes resets each new connection when so many bytes have come from the server, in
+// the middle of whatever it is. nil: no more.
+func (r *Relay) Lifetimes(bytes func() int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.lifetime = bytes
+}
+
+// Delay keeps what the server sends on new connections for a while, in order.
+func (r *Relay) Delay(delay time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.delay = delay
+}
+
+// Balance sends each new connection to any of some servers.
+func (r *Relay) Balance(targets ...string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.targets = targets
 }
 
 // Bytes is what has passed so far, in both directions.
@@ -59,7 +121,14 @@ func (r *Relay) Bytes() int64 { return r.up.Load() + r.down.Load() }
 
 func (r *Relay) Close() {
 	r.listener.Close()
+	r.Heal()
 	r.Cut()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, wire := range r.forsaken {
+		wire.mu.Unlock() // nothing is left to pass
+	}
+	r.forsaken = nil
 }
 
 func (r *Relay) accept() {
@@ -79,7 +148,15 @@ func (r *Relay) serve(client net.Conn) {
 		return
 	}
 	defer r.forget(client)
-	server, err := net.Dial("tcp", r.target)
+	r.mu.Lock()
+	target := r.targets[rand.Intn(len(r.targets))]
+	up := direction{wire: r.wire, count: &r.up}
+	down := direction{wire: r.wire, count: &r.down, delay: r.delay}
+	if r.lifetime != nil {
+		down.lifetime = r.lifetime()
+	}
+	r.mu.Unlock()
+	server, err := net.Dial("tcp", target)
 	if err != nil {
 		// The client sees what it would see without the relay: no connection.
 		reset(client)
@@ -94,8 +171,8 @@ func (r *Relay) serve(client net.Conn) {
 
 	var both sync.WaitGroup
 	both.Add(2)
-	go func() { defer both.Done(); pass(server, client, &r.up) }()
-	go func() { defer both.Done(); pass(client, server, &r.down) }()
+	go func() { defer both.Done(); up.pass(server, client) }()
+	go func() { defer both.Done(); down.pass(client, server) }()
 	both.Wait()
 }
 
@@ -115,27 +192,90 @@ func (r *Relay) forget(conn net.Conn) {
 	delete(r.conns, conn)
 }
 
+// direction is one of the two of a connection.
+type direction struct {
+	wire     *wire
+	count    *atomic.Int64
+	lifetime int64 // bytes; 0: no end
+	delay    time.Duration
+}
+
 // pass copies one direction and hands on its end: a half-close as a half-close, a
 // failure as a reset of both.
-func pass(to, from net.Conn, count *atomic.Int64) {
+func (d *direction) pass(to, from net.Conn) {
+	if d.delay > 0 {
+		d.passLate(to, from)
+		return
+	}
 	buffer := make([]byte, 64<<10)
 	for {
 		n, err := from.Read(buffer)
-		count.Add(int64(n))
-		if n > 0 {
-			if _, failed := to.Write(buffer[:n]); failed != nil {
-				reset(from)
+		if !d.write(to, from, buffer[:n]) || d.end(to, err) {
+			return
+		}
+	}
+}
+
+// write passes some bytes on; false: the connection is over.
+func (d *direction) write(to, from net.Conn, bytes []byte) bool {
+	d.wire.mu.RLock()
+	d.wire.mu.RUnlock()
+	d.count.Add(int64(len(bytes)))
+	over := d.lifetime > 0 && int64(len(bytes)) >= d.lifetime
+	if over {
+		bytes = bytes[:d.lifetime]
+	} else if d.lifetime > 0 {
+		d.lifetime -= int64(len(bytes))
+	}
+	if len(bytes) > 0 {
+		if _, err := to.Write(bytes); err != nil {
+			reset(from)
+			return false
+		}
+	}
+	if over {
+		to.Close() // what was passed still arrives
+		reset(from)
+	}
+	return !over
+}
+
+// end hands on the end of a direction, if it is one.
+func (d *direction) end(to net.Conn, err error) bool {
+	if err == io.EOF {
+		to.(*net.TCPConn).CloseWrite()
+	} else if err != nil {
+		reset(to)
+	}
+	return err != nil
+}
+
+// passLate is pass, with each byte as late as it is to be.
+func (d *direction) passLate(to, from net.Conn) {
+	type late struct {
+		bytes []byte
+		err   error
+		due   time.Time
+	}
+	waiting := make(chan late, 4096)
+	go func() {
+		defer close(waiting)
+		for {
+			buffer := make([]byte, 16<<10)
+			n, err := from.Read(buffer)
+			waiting <- late{buffer[:n], err, time.Now().Add(d.delay)}
+			if err != nil {
 				return
 			}
 		}
-		if err == io.EOF {
-			to.(*net.TCPConn).CloseWrite()
-			return
+	}()
+	over := false
+	for l := range waiting { // to the last, so that the reader ends too
+		if over {
+			continue
 		}
-		if err != nil {
-			reset(to)
-			return
-		}
+		time.Sleep(time.Until(l.due))
+		over = !d.write(to, from, l.bytes) || d.end(to, l.err)
 	}
 }
 
