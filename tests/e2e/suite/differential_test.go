@@ -27,8 +27,8 @@ func number(t *testing.T, name string, otherwise int) int {
 // perhaps a fault in the middle.
 type trial struct {
 	options differential.Options
-	length  time.Duration // without E2E_DIFF_SECONDS
-	fault   func(ctx context.Context)
+	length  time.Duration             // without E2E_DIFF_SECONDS
+	fault   func(ctx context.Context) // until the context ends; then all is well again
 	judge   func(*differential.Summary) error
 }
 
@@ -57,13 +57,18 @@ func (trial *trial) run(t *testing.T, server *harness.APIServer, ways []*way) {
 	run := need(differential.Start(trial.options, all))(t)
 	began := time.Now()
 	must(t, run.WaitStarted(30*time.Second))
-	if trial.fault != nil {
-		go trial.fault(ctx)
-	}
+	faults := make(chan struct{})
+	go func() {
+		defer close(faults)
+		if trial.fault != nil {
+			trial.fault(ctx)
+		}
+	}()
 	for events == 0 && time.Since(began) < length || events > 0 && writers.Operations() < events {
 		time.Sleep(50 * time.Millisecond)
 	}
 	cancel()
+	<-faults
 	must(t, writers.Stop())
 	t.Logf("%d operations in %v", writers.Operations(), time.Since(began))
 	summary, err := run.Finish(60 * time.Second)
@@ -75,12 +80,21 @@ func (trial *trial) run(t *testing.T, server *harness.APIServer, ways []*way) {
 	}
 }
 
+// diffCluster is a cluster of the test's own whose answers show that they are its own.
+func diffCluster(t *testing.T, flags ...string) *harness.APIServer {
+	t.Helper()
+	return ownCluster(t, append(flags, differential.ServerFlag)...)
+}
+
+// exact is for runs in which no event is lost, since every watch can be resumed.
+var exact = differential.Options{Exact: true}
+
 // Whatever clients do, and whatever they watch in whatever form: Weir tells them what the
 // API server would.
 func TestDifferential(t *testing.T) {
-	server := ownCluster(t)
+	server := diffCluster(t)
 	trial := trial{
-		options: differential.Options{Exact: true},
+		options: exact,
 		length:  60 * time.Second,
 		judge:   (*differential.Summary).Calm,
 	}

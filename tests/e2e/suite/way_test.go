@@ -30,19 +30,25 @@ var wayNames = []string{"direct", "weir", "weir with 3 workers"}
 
 var workersOf = map[string]int{"weir": 1, "weir with 3 workers": 3}
 
-// newWay opens one. It skips the test if there is no Weir to test, unless
-// WEIR_REQUIRED says that there must be.
-func newWay(t *testing.T, server *harness.APIServer, name string) *way {
+// newWay opens one; the arguments are Weir's. It skips the test if there is no Weir to
+// test, unless WEIR_REQUIRED says that there must be.
+func newWay(t *testing.T, server *harness.APIServer, name string, args ...string) *way {
+	t.Helper()
+	return newWayOf(t, server, server.NewOperator(), name, args...)
+}
+
+// newWayOf is newWay for a user of the caller's choice.
+func newWayOf(t *testing.T, server *harness.APIServer, user, name string, args ...string) *way {
 	t.Helper()
 	needWeir(t, name)
-	w := &way{name: name, user: server.NewOperator()}
+	w := &way{name: name, user: user}
 	dir := filepath.Join(testDir(t), name)
 	w.relay = need(harness.NewRelay(server.Address))(t)
 	t.Cleanup(w.relay.Close)
 	w.kubeconfig = filepath.Join(dir, "kubeconfig")
 	must(t, server.WriteKubeconfig(w.kubeconfig, w.user, w.relay.Address))
 	if workers := workersOf[name]; workers > 0 {
-		w.weir = startWeir(t, harness.WeirOptions{Dir: dir, Kubeconfig: w.kubeconfig, Workers: workers})
+		w.weir = startWeir(t, harness.WeirOptions{Dir: dir, Kubeconfig: w.kubeconfig, Workers: workers, Args: args})
 		w.kubeconfig = w.weir.Kubeconfig()
 	}
 	w.config = need(harness.LoadKubeconfig(w.kubeconfig))(t)
@@ -91,7 +97,13 @@ func throughWeir(t *testing.T, server *harness.APIServer, scenario func(t *testi
 
 // allWays opens all ways at once, for one disturbance that all of them live
 // through. What is missing shows as a skipped (or failed) subtest.
-func allWays(t *testing.T, server *harness.APIServer) []*way {
+func allWays(t *testing.T, server *harness.APIServer, args ...string) []*way {
+	t.Helper()
+	return allWaysOf(t, func(name string) *way { return newWay(t, server, name, args...) })
+}
+
+// allWaysOf is allWays with a way of opening one.
+func allWaysOf(t *testing.T, open func(name string) *way) []*way {
 	t.Helper()
 	var ways []*way
 	for _, name := range wayNames {
@@ -102,7 +114,7 @@ func allWays(t *testing.T, server *harness.APIServer) []*way {
 		if !ok {
 			t.FailNow()
 		}
-		ways = append(ways, newWay(t, server, name))
+		ways = append(ways, open(name))
 	}
 	return ways
 }

@@ -54,7 +54,7 @@ type Counts struct {
 	Expired       int // errors in a watch that was live: the client must begin from nothing
 	Refused       int // HTTP errors and lost connections when a watch was resumed
 	RefusedStarts int // the same for lists and watches from nothing
-	Unsupported   int // of those: stream-lists that the server does not know
+	Unsupported   int // of those: stream-lists that Weir should have made itself
 	CleanEnds     int // ends of a watch that nobody asked for
 	UncleanEnds   int
 	Forwarded     int // watches that Weir let the API server answer
@@ -89,8 +89,12 @@ type Observer struct {
 // An observer that begins from nothing waits as long after a refusal.
 const retryAfter = 100 * time.Millisecond
 
-// Through Weir, what comes from its memory lacks the API server's own headers.
-const forwardedHeader = "X-Kubernetes-Pf-Flowschema-Uid"
+// ServerFlag makes the API server put a header on all its answers, by which observers
+// tell those that Weir forwards from those out of its memory.
+const (
+	ServerFlag      = "--strict-transport-security-directives=max-age=1"
+	forwardedHeader = "Strict-Transport-Security"
+)
 
 // Watch runs until the context ends.
 func (o *Observer) Watch(ctx context.Context) {
@@ -120,6 +124,13 @@ func (o *Observer) pause(ctx context.Context, length time.Duration) {
 // fail reports a violation: with what the client was told before it.
 func (o *Observer) fail(err error) {
 	o.run.report.Add(fmt.Sprintf("%s (%s, %s)", o.Name, o.Start, o.Habit), err, o.client.Recent())
+}
+
+// noticed keeps what a client of Weir's cache was told when it met what Weir is to hide.
+func (o *Observer) noticed() {
+	if o.way.Weir {
+		o.run.report.Notice(fmt.Sprintf("%s (%s, %s)", o.Name, o.Start, o.Habit), o.client.Recent())
+	}
 }
 
 // begin gets a first state, and watches on.
@@ -198,6 +209,7 @@ func (o *Observer) session(ctx context.Context, query []string) bool {
 	}
 	initial := values["sendInitialEvents"] == "true" || values["resourceVersion"] == "0"
 	response, err := o.http.Do(ctx, http.MethodGet, o.Scope.URL(query...), nil, "Accept", o.Shape.Accept(false))
+	forwarded := err == nil && response.Header.Get(forwardedHeader) != ""
 	if err == nil && response.StatusCode != http.StatusOK {
 		body, _ := io.ReadAll(io.LimitReader(response.Body, 300))
 		response.Body.Close()
@@ -214,8 +226,7 @@ func (o *Observer) session(ctx context.Context, query []string) bool {
 	}
 	o.counts.Watches++
 	o.expected = false
-	o.forwarded = response.Header.Get(forwardedHeader) != ""
-	if o.forwarded {
+	if o.forwarded = forwarded; forwarded {
 		o.counts.Forwarded++
 	}
 	o.client.Note("a watch: %v, forwarded %v", values, o.forwarded)
@@ -238,14 +249,24 @@ func (o *Observer) refused(initial bool, err error) {
 		o.counts.RefusedStarts++
 		if strings.HasPrefix(err.Error(), "422") {
 			// This server has no stream-list: go on without, as client-go does.
-			o.counts.Unsupported++
+			if !o.mayBeForwarded() {
+				o.counts.Unsupported++
+				o.noticed()
+			}
 			o.Start = ListAny
 		}
 	case o.forwarded:
 		o.counts.Disturbed++
 	default:
 		o.counts.Refused++
+		o.noticed()
 	}
+}
+
+// mayBeForwarded says whether Weir's README lets it forward such a watch.
+func (o *Observer) mayBeForwarded() bool {
+	fields := o.Scope.Fields != "" && !strings.HasPrefix(o.Scope.Fields, "metadata.")
+	return o.Shape.Metadata || fields
 }
 
 // read takes in all events of a watch. timed: it ends when its time is over.
@@ -347,6 +368,7 @@ func (o *Observer) expired() {
 		o.counts.Disturbed++
 	default:
 		o.counts.Expired++
+		o.noticed()
 	}
 	o.claimRun()
 	o.client.Restart()
@@ -365,11 +387,13 @@ func (o *Observer) ended(err error, timed bool) {
 			o.counts.Disturbed++
 		case err == io.EOF:
 			o.counts.CleanEnds++
+			o.noticed()
 			if err := o.client.EndInitial(); err != nil && o.way.Weir {
 				o.fail(err)
 			}
 		default:
 			o.counts.UncleanEnds++
+			o.noticed()
 		}
 	}
 	if o.expected && o.Habit == StartsNew || !o.client.Live() {

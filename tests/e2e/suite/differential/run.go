@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand"
-	"strings"
 	"sync"
 	"time"
 
@@ -248,46 +247,4 @@ func (o *Observer) agrees(truth map[string]Object) error {
 		return fmt.Errorf("%s (%s, %s): %w\n%s", o.Name, o.Start, o.Habit, err, o.client.Recent())
 	}
 	return nil
-}
-
-// Report collects what is wrong.
-type Report struct {
-	mu     sync.Mutex
-	number int
-	texts  []string
-}
-
-// After so many violations nothing new is learned.
-const enoughViolations = 10
-
-func (r *Report) Add(who string, err error, recent string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.number++; r.number > enoughViolations {
-		return
-	}
-	text := err.Error()
-	if who != "" {
-		text = who + ": " + text
-	}
-	if recent != "" {
-		text += "\n  the last it was told:\n    " + strings.ReplaceAll(recent, "\n", "\n    ")
-	}
-	r.texts = append(r.texts, text)
-}
-
-func (r *Report) Enough() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.number >= enoughViolations
-}
-
-// Err is all of it; nil if there is nothing.
-func (r *Report) Err() error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.number == 0 {
-		return nil
-	}
-	return fmt.Errorf("%d violations:\n%s", r.number, strings.Join(r.texts, "\n"))
 }

@@ -29,7 +29,7 @@ var (
 
 const (
 	writersInParallel = 8
-	objectsPerName    = 24 // in each namespace: few, so that they come and go often
+	objectsPerKind    = 24 // in each namespace: few, so that they come and go often
 )
 
 // Writers change ConfigMaps, Foos and Pods at random. What each of them tries is fixed by
@@ -104,7 +104,10 @@ func (w *Writers) step(ctx context.Context, random *rand.Rand) error {
 	defer cancel()
 	resource := []schema.GroupVersionResource{harness.ConfigMaps, harness.Foos, podResource}[random.Intn(3)]
 	namespace := Namespaces[random.Intn(len(Namespaces))]
-	name := fmt.Sprintf("object-%02d", random.Intn(objectsPerName))
+	name := fmt.Sprintf("object-%02d", random.Intn(objectsPerKind))
+	if random.Intn(10) == 0 {
+		name = "object-03" // which has watches of its own
+	}
 	client := w.client.Resource(resource).Namespace(namespace)
 	now := int64(0)
 	atOnce := metav1.DeleteOptions{GracePeriodSeconds: &now}

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"k8s.io/client-go/kubernetes"
@@ -183,6 +184,9 @@ func (s *APIServer) Restart() error {
 	s.process.Kill()
 	return s.start()
 }
+
+// Signal sends a signal to the API server, with the etcd in it.
+func (s *APIServer) Signal(signal syscall.Signal) { s.process.Signal(signal) }
 
 func (s *APIServer) Stop() {
 	if s.process != nil {

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"math/rand"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"weir.dev/e2e/suite/differential"
+	"weir.dev/e2e/suite/harness"
+)
+
+// Each fault is a differential run in which it happens again and again. No client of
+// Weir's cache may notice any: no relist, no error, no end of a watch that it did not ask
+// for. Watches that Weir forwards (see the README for which) share the fate of direct
+// ones, and are counted as such.
+const faultLength = 10 * time.Second
+
+// repeat does something again and again until the run is over.
+func repeat(ctx context.Context, least, most time.Duration, do func()) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(least + time.Duration(rand.Int63n(int64(most-least)))):
+		}
+		do()
+	}
+}
+
+// Faults of the wire between the API server and its clients, one of which is Weir.
+func TestDifferentialOnBadWires(t *testing.T) {
+	server := diffCluster(t)
+	for _, fault := range []struct {
+		name string
+		do   func(ctx context.Context, wires []*harness.Relay)
+	}{
+		{"cut", func(ctx context.Context, wires []*harness.Relay) {
+			repeat(ctx, 500*time.Millisecond, 2*time.Second, func() {
+				each(wires, (*harness.Relay).Cut)
+				time.Sleep(time.Duration(rand.Intn(500)) * time.Millisecond)
+				each(wires, (*harness.Relay).Heal)
+			})
+		}},
+		{"broken anywhere", func(ctx context.Context, wires []*harness.Relay) {
+			lifetime := func() int64 { return 1 + rand.Int63n(100_000) }
+			each(wires, func(r *harness.Relay) { r.Lifetimes(lifetime) })
+			each(wires, (*harness.Relay).Cut)
+			each(wires, (*harness.Relay).Heal)
+			<-ctx.Done()
+			each(wires, func(r *harness.Relay) { r.Lifetimes(nil) })
+			each(wires, (*harness.Relay).Cut)
+			each(wires, (*harness.Relay).Heal)
+		}},
+		{"silent for a while", func(ctx context.Context, wires []*harness.Relay) {
+			repeat(ctx, 500*time.Millisecond, 2*time.Second, func() {
+				each(wires, (*harness.Relay).Silence)
+				time.Sleep(time.Duration(rand.Intn(1500)) * time.Millisecond)
+				each(wires, (*harness.Relay).Heal)
+			})
+		}},
+		{"silent for good", func(ctx context.Context, wires []*harness.Relay) {
+			repeat(ctx, 3*time.Second, 4*time.Second, func() { each(wires, (*harness.Relay).Forsake) })
+			// Clients that do not ask whether anybody is there would wait for ever.
+			each(wires, (*harness.Relay).Cut)
+			each(wires, (*harness.Relay).Heal)
+		}},
+	} {
+		t.Run(fault.name, func(t *testing.T) {
+			// Go's clients and Weir ask sooner than usual whether the other side is there.
+			t.Setenv("HTTP2_READ_IDLE_TIMEOUT_SECONDS", "1")
+			t.Setenv("HTTP2_PING_TIMEOUT_SECONDS", "1")
+			ways := allWays(t, server, "--config", configFile(t, "upstream:\n  pingAfter: 1s\n  pingTimeout: 1s\n"))
+			var wires []*harness.Relay
+			for _, w := range ways {
+				wires = append(wires, w.relay)
+			}
+			trial := trial{options: exact, length: faultLength, judge: (*differential.Summary).Undisturbed,
+				fault: func(ctx context.Context) { fault.do(ctx, wires) }}
+			trial.run(t, server, ways)
+		})
+	}
+}
+
+func each(wires []*harness.Relay, do func(*harness.Relay)) {
+	for _, wire := range wires {
+		do(wire)
+	}
+}
+
+func configFile(t *testing.T, content string) string {
+	t.Helper()
+	path := filepath.Join(testDir(t), "weir.yaml")
+	must(t, os.WriteFile(path, []byte(content), 0o644))
+	return path
+}
+
+// The API server hangs, for as long as E2E_HANG_SECONDS says.
+func TestDifferentialWithAHangingServer(t *testing.T) {
+	server := diffCluster(t)
+	hang := time.Duration(number(t, "E2E_HANG_SECONDS", 4)) * time.Second
+	trial := trial{options: exact, length: 2*hang + 5*time.Second, judge: (*differential.Summary).Undisturbed,
+		fault: func(ctx context.Context) {
+			repeat(ctx, time.Second, 2*time.Second, func() {
+				server.Signal(syscall.SIGSTOP)
+				time.Sleep(hang)
+				server.Signal(syscall.SIGCONT)
+			})
+		}}
+	trial.run(t, server, allWays(t, server))
+}
+
+// The API server is killed and started again. It has forgotten all versions before its
+// start, so Weir must list: it can tell only what has changed between two lists.
+func TestDifferentialWithRestarts(t *testing.T) {
+	server := diffCluster(t)
+	trial := trial{length: 2 * faultLength, judge: (*differential.Summary).Undisturbed,
+		fault: func(ctx context.Context) {
+			repeat(ctx, 2*time.Second, 5*time.Second, func() {
+				if err := server.Restart(); err != nil {
+					t.Error(err)
+				}
+			})
+		}}
+	trial.run(t, server, allWays(t, server))
+}
+
+// What the API server is configured to do to its clients.
+func TestDifferentialWithServerFlags(t *testing.T) {
+	for _, fault := range []struct {
+		name    string
+		options differential.Options
+		flags   []string
+	}{
+		{"GOAWAY", exact, []string{"--goaway-chance=0.02"}},
+		{"short watches", exact, []string{"--min-request-timeout=3"}},
+		{"compaction", exact, []string{"--etcd-compaction-interval=2s"}},
+		{"no stream-list", exact, []string{"--feature-gates=WatchList=false"}},
+		{"no watch cache", exact, []string{"--watch-cache=false"}},
+		{"no watch cache of some", exact, []string{"--watch-cache-sizes=configmaps#0,pods#0"}},
+	} {
+		t.Run(fault.name, func(t *testing.T) {
+			server := diffCluster(t, fault.flags...)
+			trial := trial{options: fault.options, length: faultLength, judge: (*differential.Summary).Undisturbed}
+			trial.run(t, server, allWays(t, server))
+		})
+	}
+}
+
+// Restarts after which even etcd does not know the versions that Weir resumes from.
+func TestDifferentialWithRestartsAndCompaction(t *testing.T) {
+	server := diffCluster(t, "--etcd-compaction-interval=1s", "--feature-gates=WatchList=false")
+	ways := allWays(t, server)
+	trial := trial{length: 2 * faultLength, judge: (*differential.Summary).Undisturbed,
+		fault: func(ctx context.Context) {
+			repeat(ctx, time.Second, 2*time.Second, func() {
+				for _, w := range ways {
+					w.relay.Cut()
+				}
+				time.Sleep(2 * time.Second)
+				if err := server.Restart(); err != nil {
+					t.Error(fmt.Errorf("the API server does not come back: %w", err))
+				}
+				for _, w := range ways {
+					w.relay.Heal()
+				}
+			})
+		}}
+	trial.run(t, server, ways)
+}
