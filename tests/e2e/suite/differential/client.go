@@ -68,6 +68,7 @@ type Client struct {
 
 	recent []string
 	next   int
+	last   string
 }
 
 func NewClient(allowed Allowances) *Client {
@@ -93,6 +94,10 @@ func (c *Client) Recent() string {
 }
 
 func (c *Client) note(line string) {
+	if line == c.last {
+		return // a refusal after the other says nothing new
+	}
+	c.last = line
 	if len(c.recent) < recentEvents {
 		c.recent = append(c.recent, line)
 		return
@@ -102,7 +107,9 @@ func (c *Client) note(line string) {
 }
 
 // Note puts a line among the events, such as how a request was made.
-func (c *Client) Note(format string, args ...any) { c.note("-- " + fmt.Sprintf(format, args...)) }
+func (c *Client) Note(format string, args ...any) {
+	c.note("-- " + strings.TrimSpace(fmt.Sprintf(format, args...)))
+}
 
 // List is the answer to a list.
 func (c *Client) List(version uint64, items []Object) error {
