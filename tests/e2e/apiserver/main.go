@@ -6,6 +6,7 @@
 // The flags before "--" are ours, those after it go to kube-apiserver as they are:
 //
 //	weir-testapiserver --etcd-data-dir DIR -- --secure-port=6443 ...
+//	weir-testapiserver --etcd http://127.0.0.1:2379 -- --secure-port=6443 ...
 package main
 
 import (
@@ -24,9 +25,14 @@ import (
 
 func main() {
 	dataDir := flag.String("etcd-data-dir", "", "where etcd keeps its data; a temporary directory when empty")
+	listen := flag.String("etcd-listen", "127.0.0.1:0", "where etcd listens for clients")
+	existing := flag.String("etcd", "", "the URL of an etcd to use instead of one of our own")
 	flag.Parse()
 
-	client, stop, err := startEtcd(*dataDir)
+	client, stop, err := *existing, func() {}, error(nil)
+	if client == "" {
+		client, stop, err = startEtcd(*dataDir, *listen)
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "weir-testapiserver:", err)
 		os.Exit(1)
@@ -40,7 +46,7 @@ func main() {
 }
 
 // startEtcd runs an etcd member alone on loopback and returns its client URL.
-func startEtcd(dataDir string) (string, func(), error) {
+func startEtcd(dataDir, listen string) (string, func(), error) {
 	remove := func() {}
 	if dataDir == "" {
 		dir, err := os.MkdirTemp("", "weir-etcd-")
@@ -57,8 +63,9 @@ func startEtcd(dataDir string) (string, func(), error) {
 	config.UnsafeNoFsync = true
 	// The default of 2 GB stays; a test that fills it has other problems.
 	loopback := url.URL{Scheme: "http", Host: "127.0.0.1:0"}
-	config.ListenClientUrls = []url.URL{loopback}
-	config.AdvertiseClientUrls = []url.URL{loopback}
+	client := url.URL{Scheme: "http", Host: listen}
+	config.ListenClientUrls = []url.URL{client}
+	config.AdvertiseClientUrls = []url.URL{client}
 	config.ListenPeerUrls = []url.URL{loopback}
 	config.AdvertisePeerUrls = []url.URL{loopback}
 	config.InitialCluster = config.InitialClusterFromName(config.Name)

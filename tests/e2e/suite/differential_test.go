@@ -29,6 +29,7 @@ type trial struct {
 	options differential.Options
 	length  time.Duration             // without E2E_DIFF_SECONDS
 	fault   func(ctx context.Context) // until the context ends; then all is well again
+	hurts   bool                      // the fault must be felt by those who have no Weir
 	judge   func(*differential.Summary) error
 }
 
@@ -73,6 +74,9 @@ func (trial *trial) run(t *testing.T, server *harness.APIServer, ways []*way) {
 	t.Logf("%d operations in %v", writers.Operations(), time.Since(began))
 	summary, err := run.Finish(60 * time.Second)
 	t.Log(summary)
+	if felt := summary.Ways["direct"]; trial.hurts && felt.Disturbed == 0 {
+		t.Error("the fault has not happened: direct clients have felt nothing")
+	}
 	for _, err := range []error{err, summary.Meaningful(), trial.judge(summary)} {
 		if err != nil {
 			t.Errorf("E2E_SEED=%d: %v\nlogs: %s", seed, err, testDir(t))

@@ -32,8 +32,10 @@ type Options struct {
 	// Every event must come to every observer that reads it fast enough. Not so where
 	// Weir, too, loses what happened: between two lists it can only tell the difference.
 	Exact bool
-	// Observers that pause may be told the last state instead of every event.
+	// Who reads too slowly may be told an object's last state instead of every event.
 	Folds bool
+	// What Weir forwards may come from a server that lags behind the others.
+	Lags bool
 }
 
 // Run is observers on several ways, and writers that keep them busy.
@@ -125,6 +127,10 @@ func (r *Run) populate(way *Way, plans []Observer) error {
 	if err != nil {
 		return err
 	}
+	stalling, err := harness.NewStallingClient(way.Config)
+	if err != nil {
+		return err
+	}
 	if way.Truth {
 		r.truth = fast
 		plans = truthPlan()
@@ -134,9 +140,11 @@ func (r *Run) populate(way *Way, plans []Observer) error {
 		o.Name = fmt.Sprintf("observer %d, %s: %s, %s", i, way.Name, o.Scope, o.Shape)
 		o.run, o.way, o.http = r, way, fast
 		o.random = rand.New(rand.NewSource(r.options.Seed + int64(i)))
-		allowed := Allowances{InferredDeletions: way.Weir, Folds: way.Weir && r.options.Folds && o.Habit == Pauses}
+		allowed := Allowances{InferredDeletions: way.Weir, Folds: way.Weir && r.options.Folds}
 		o.client = NewClient(allowed)
-		if o.Habit == Pauses {
+		if o.Habit == Pauses && o.random.Intn(2) == 0 {
+			o.http = stalling
+		} else if o.Habit == Pauses {
 			if o.http, err = harness.NewSlowClient(way.Config); err != nil {
 				return err
 			}

@@ -36,9 +36,11 @@ const operatorCount = 120
 // APIServer is a real kube-apiserver with etcd, as a child process.
 type APIServer struct {
 	Address string // host:port, the same after a restart
+	Etcd    string // host:port of the etcd in it
 	CA      *CA
 
 	dir     string
+	shares  string // host:port of another one's etcd; empty: it has its own
 	flags   []string
 	process *Process
 	nextOp  int
@@ -58,11 +60,32 @@ func StartAPIServer(dir string, flags ...string) (*APIServer, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &APIServer{Address: address, CA: ca, dir: dir, flags: flags}
+	etcd, err := FreeAddress()
+	if err != nil {
+		return nil, err
+	}
+	s := &APIServer{Address: address, Etcd: etcd, CA: ca, dir: dir, flags: flags}
 	if err := s.writeFiles(); err != nil {
 		return nil, err
 	}
 	return s, s.start()
+}
+
+// StartSecond starts another API server of the same cluster, which reaches its etcd at an
+// address that may be a Relay's.
+func (s *APIServer) StartSecond(etcd string) (*APIServer, error) {
+	address, err := FreeAddress()
+	if err != nil {
+		return nil, err
+	}
+	second := &APIServer{Address: address, CA: s.CA, dir: s.dir + "-second", shares: etcd, flags: s.flags}
+	if err := os.MkdirAll(second.dir, 0o755); err != nil {
+		return nil, err
+	}
+	if err := second.writeFiles(); err != nil {
+		return nil, err
+	}
+	return second, second.start()
 }
 
 func (s *APIServer) file(name string) string { return filepath.Join(s.dir, name) }
@@ -135,26 +158,29 @@ func (s *APIServer) start() error {
 	if err != nil {
 		return err
 	}
-	args := []string{
-		"--etcd-data-dir", s.file("etcd"), "--",
-		"--secure-port=" + port,
+	etcd := []string{"--etcd-data-dir", s.file("etcd"), "--etcd-listen", s.Etcd, "--"}
+	if s.shares != "" {
+		etcd = []string{"--etcd", "http://" + s.shares, "--"}
+	}
+	args := append(etcd,
+		"--secure-port="+port,
 		"--bind-address=127.0.0.1", "--advertise-address=127.0.0.1",
-		"--tls-cert-file=" + s.file("server.crt"), "--tls-private-key-file=" + s.file("server.key"),
-		"--client-ca-file=" + s.file("ca.crt"), "--cert-dir=" + s.dir,
+		"--tls-cert-file="+s.file("server.crt"), "--tls-private-key-file="+s.file("server.key"),
+		"--client-ca-file="+s.file("ca.crt"), "--cert-dir="+s.dir,
 		"--service-account-issuer=https://kubernetes.default.svc.cluster.local",
-		"--service-account-key-file=" + s.file("sa.key"), "--service-account-signing-key-file=" + s.file("sa.key"),
+		"--service-account-key-file="+s.file("sa.key"), "--service-account-signing-key-file="+s.file("sa.key"),
 		"--service-cluster-ip-range=10.0.0.0/24", "--allow-privileged=true", "--endpoint-reconciler-type=none",
-		"--authorization-mode=RBAC", "--token-auth-file=" + s.file("tokens.csv"),
+		"--authorization-mode=RBAC", "--token-auth-file="+s.file("tokens.csv"),
 		// There is no controller manager to make the default service account.
 		"--disable-admission-plugins=ServiceAccount",
 		// Without a token the answer is 401, and not a view for system:anonymous.
 		"--anonymous-auth=false",
-		"--audit-log-path=" + s.auditLog(), "--audit-policy-file=" + s.file("audit-policy.yaml"),
+		"--audit-log-path="+s.auditLog(), "--audit-policy-file="+s.file("audit-policy.yaml"),
 		// Written before the request is served: what a client has seen is in the log.
 		"--audit-log-mode=blocking",
 		// A child's grace must not wait for watches that tests leave open.
 		"--shutdown-delay-duration=0s",
-	}
+	)
 	s.process, err = StartProcess("kube-apiserver", s.LogFile(), binary, append(args, s.flags...)...)
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"fmt"
 	"strconv"
 	"strings"
 )
@@ -51,4 +52,28 @@ func namesAny(line string, resources []string) bool {
 		}
 	}
 	return false
+}
+
+// Metric is one of Weir's own numbers, over all its labels.
+func (w *Weir) Metric(name string) (float64, error) {
+	page, err := w.AdminPage("/metrics")
+	if err != nil {
+		return 0, err
+	}
+	total, found := 0.0, false
+	for _, line := range strings.Split(page, "\n") {
+		rest, ok := strings.CutPrefix(line, name)
+		if !ok || rest == "" || rest[0] != ' ' && rest[0] != '{' {
+			continue
+		}
+		value, err := strconv.ParseFloat(line[strings.LastIndexByte(line, ' ')+1:], 64)
+		if err != nil {
+			return 0, err
+		}
+		total, found = total+value, true
+	}
+	if !found {
+		return 0, fmt.Errorf("weir has no metric %q", name)
+	}
+	return total, nil
 }

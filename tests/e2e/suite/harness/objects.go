@@ -21,7 +21,10 @@ var (
 	Namespaces  = schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}
 	Deployments = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "deployments"}
 	Foos        = schema.GroupVersionResource{Group: "samplecontroller.k8s.io", Version: "v1alpha1", Resource: "foos"}
-	crds        = schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}
+
+	clusterRoleBindings = schema.GroupVersionResource{Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "clusterrolebindings"}
+
+	crds = schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}
 )
 
 // Object is a nested literal of an API object.
@@ -89,6 +92,23 @@ func CreateNamespace(ctx context.Context, client dynamic.Interface, name string)
 	if errors.IsAlreadyExists(err) {
 		return nil
 	}
+	return err
+}
+
+// MakeAdmin lets a user of RBAC's do everything; unlike those of system:masters the API
+// server may still refuse its requests when there are too many.
+func MakeAdmin(ctx context.Context, config *rest.Config, user string) error {
+	client, err := dynamic.NewForConfig(config)
+	if err != nil {
+		return err
+	}
+	binding := &unstructured.Unstructured{Object: Object{
+		"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
+		"metadata": Object{"name": user + "-is-admin"},
+		"roleRef":  Object{"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
+		"subjects": []any{Object{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": user}},
+	}}
+	_, err = client.Resource(clusterRoleBindings).Create(ctx, binding, metav1.CreateOptions{})
 	return err
 }
 

@@ -48,6 +48,23 @@ func NewSlowClient(config *rest.Config) (*RawClient, error) {
 	return NewRawClient(config, true)
 }
 
+// NewStallingClient speaks HTTP/2 and has little room for what is not read of a stream:
+// others on the same connection go on.
+func NewStallingClient(config *rest.Config) (*RawClient, error) {
+	tls, err := rest.TLSConfigFor(config)
+	if err != nil {
+		return nil, err
+	}
+	transport := &http.Transport{
+		TLSClientConfig:    tls,
+		ForceAttemptHTTP2:  true,
+		DisableCompression: true,
+		HTTP2:              &http.HTTP2Config{MaxReceiveBufferPerStream: 64 << 10},
+	}
+	authorized, err := rest.HTTPWrappersForConfig(config, transport)
+	return &RawClient{http: &http.Client{Transport: authorized}, host: config.Host}, err
+}
+
 // NewRawClient speaks HTTP/2, or HTTP/1.1 when asked to.
 func NewRawClient(config *rest.Config, http1 bool) (*RawClient, error) {
 	config = rest.CopyConfig(config)
