@@ -57,7 +57,7 @@ func (trial *trial) run(t *testing.T, server *harness.APIServer, ways []*way) {
 	writers := need(differential.StartWriters(ctx, server.Config("admin"), seed, writesPerSecond, events))(t)
 	run := need(differential.Start(trial.options, all))(t)
 	began := time.Now()
-	must(t, run.WaitStarted(30*time.Second))
+	must(t, run.WaitStarted(30*time.Second, false))
 	faults := make(chan struct{})
 	go func() {
 		defer close(faults)

@@ -40,7 +40,7 @@ type Habit string
 const (
 	Stays     Habit = "stays"
 	Resumes   Habit = "resumes"    // closes it at random, and goes on from the last version
-	StartsNew Habit = "starts new" // closes it at random, and begins from nothing
+	StartsNew Habit = "starts new" // closes it at random, and begins from nothing, in any way
 	TimesOut  Habit = "times out"  // asks for an end after a second or two, then resumes
 	Pauses    Habit = "pauses"     // stops reading now and then
 )
@@ -73,6 +73,7 @@ type Observer struct {
 	way    *Way
 	http   *harness.RawClient
 	random *rand.Rand
+	delay  time.Duration // before it begins
 
 	mu     sync.Mutex // held while an event is taken in
 	client *Client
@@ -81,6 +82,7 @@ type Observer struct {
 	runFrom uint64
 	changes []change
 
+	noStreams bool // the server knows no stream-lists
 	expected  bool // the watch ends because the observer made it
 	forwarded bool // Weir did not serve the watch itself
 	calm      bool // writers have stopped: stay where you are
@@ -98,6 +100,7 @@ const (
 
 // Watch runs until the context ends.
 func (o *Observer) Watch(ctx context.Context) {
+	o.pause(ctx, o.delay)
 	for ctx.Err() == nil && !o.run.report.Enough() {
 		o.mu.Lock()
 		resume := o.client.Seen() > 0 && o.client.Live()
@@ -150,6 +153,11 @@ func (o *Observer) begin(ctx context.Context) bool {
 	o.mu.Unlock()
 	watch := []string{"watch", "1", "allowWatchBookmarks", "true"}
 	stream := append(watch, "sendInitialEvents", "true", "resourceVersionMatch", "NotOlderThan")
+	if o.Habit == StartsNew && !o.noStreams {
+		o.mu.Lock()
+		o.Start = openings[o.random.Intn(len(openings))]
+		o.mu.Unlock()
+	}
 	switch o.Start {
 	case StreamListRecent:
 		return o.session(ctx, append(stream, "resourceVersion", ""))
@@ -264,7 +272,7 @@ func (o *Observer) refused(initial bool, err error) {
 				o.counts.Unsupported++
 				o.noticed()
 			}
-			o.Start = ListAny
+			o.Start, o.noStreams = ListAny, true
 		}
 	case o.forwarded:
 		o.counts.Disturbed++
