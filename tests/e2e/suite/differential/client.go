@@ -12,6 +12,9 @@ type Allowances struct {
 	// Deletions that were found by comparing two lists carry the version that the watch
 	// has seen already, and come again to a client that resumes there. Nothing else may.
 	InferredDeletions bool
+	// A consistent list that is forwarded says the version of the whole cluster. What is
+	// answered from memory next may say a lower one, as long as no object is different.
+	LowerNumbers bool
 	// A client that reads too slowly gets an object's last state, not each: a deletion
 	// then holds a state that this client has not seen.
 	Folds bool
@@ -60,11 +63,16 @@ type Client struct {
 	seen    uint64 // all up to here has been told; 0: nothing to resume from
 	floor   uint64 // the highest version ever told
 
-	phase    phase
-	lastKey  string // of the initial objects
-	begin    uint64 // where the watch began or was resumed
-	earlier  map[string]held
-	Inferred int // deletions that needed the allowance
+	forwarded      bool // what comes is the API server's own answer
+	floorForwarded bool // so was what told the floor
+	Lower          int  // lists that needed the allowance
+
+	phase       phase
+	lastKey     string // of the initial objects
+	begin       uint64 // where the watch began or was resumed
+	earlier     map[string]held
+	stateBefore uint64 // of the objects in earlier
+	Inferred    int    // deletions that needed the allowance
 
 	recent []string
 	next   int
@@ -114,9 +122,6 @@ func (c *Client) Note(format string, args ...any) {
 // List is the answer to a list.
 func (c *Client) List(version uint64, items []Object) error {
 	c.note(fmt.Sprintf("a list of %d objects at %d", len(items), version))
-	if version < c.floor {
-		return fmt.Errorf("time: a list at version %d after %d", version, c.floor)
-	}
 	c.forget()
 	for i := range items {
 		if err := c.initial(&items[i]); err != nil {
@@ -126,10 +131,26 @@ func (c *Client) List(version uint64, items []Object) error {
 			return fmt.Errorf("time: %s is at %d in a list at %d", items[i].Key, items[i].Version, version)
 		}
 	}
+	err := c.notOlder("a list", version)
 	c.reach(version)
 	c.phase = live
-	return nil
+	return err
 }
+
+// notOlder checks the version of a whole state against all that was told before.
+func (c *Client) notOlder(what string, version uint64) error {
+	if version >= c.floor {
+		return nil
+	}
+	if c.allowed.LowerNumbers && c.floorForwarded && !c.forwarded && c.state == c.stateBefore {
+		c.Lower++
+		return nil
+	}
+	return fmt.Errorf("time: %s at version %d after %d", what, version, c.floor)
+}
+
+// Forwarded says whether what comes next is the API server's own answer.
+func (c *Client) Forwarded(forwarded bool) { c.forwarded = forwarded }
 
 // BeginInitial begins a watch that sends every object first. marked says that it ends them with a bookmark.
 func (c *Client) BeginInitial(marked bool) {
@@ -155,7 +176,7 @@ func (c *Client) Restart() {
 
 // forget makes room for a new state, but keeps the old to compare with.
 func (c *Client) forget() {
-	c.earlier = c.objects
+	c.earlier, c.stateBefore = c.objects, c.state
 	c.objects = make(map[string]held, len(c.earlier))
 	c.state = 0
 	c.lastKey = ""
@@ -164,7 +185,9 @@ func (c *Client) forget() {
 
 func (c *Client) reach(version uint64) {
 	c.seen = version
-	c.floor = max(c.floor, version)
+	if version > c.floor {
+		c.floor, c.floorForwarded = version, c.forwarded
+	}
 }
 
 // initial takes one of the objects that there are to begin with.
@@ -218,8 +241,8 @@ func (c *Client) Event(e *Event) error {
 func (c *Client) initialEvent(e *Event) (done bool, err error) {
 	switch {
 	case e.Type == Bookmark && e.InitialEnd:
-		if e.Version < c.floor {
-			return true, fmt.Errorf("time: the initial objects end at version %d, after %d", e.Version, c.floor)
+		if err := c.notOlder("the end of the initial objects", e.Version); err != nil {
+			return true, err
 		}
 		if e.Version < c.seen {
 			return true, fmt.Errorf("I5: the initial objects end at version %d, and one is at %d", e.Version, c.seen)

@@ -42,10 +42,12 @@ func list(version uint64, items ...Object) step {
 func streamList(c *Client) error { c.BeginInitial(true); return nil }
 func legacy(c *Client) error     { c.BeginInitial(false); return nil }
 func resume(c *Client) error     { c.BeginResume(); return nil }
+func forwarded(c *Client) error  { c.Forwarded(true); return nil }
+func cached(c *Client) error     { c.Forwarded(false); return nil }
 func ends(c *Client) error       { return c.EndInitial() }
 
 var (
-	throughWeir = Allowances{InferredDeletions: true}
+	throughWeir = Allowances{InferredDeletions: true, LowerNumbers: true}
 	slow        = Allowances{InferredDeletions: true, Folds: true}
 )
 
@@ -105,12 +107,21 @@ func TestClient(t *testing.T) {
 		"end, order":     {steps: []step{streamList, event(Added, "n/b", "ub", 5), event(Added, "n/a", "ua", 4)}, want: "end"},
 		"end, namespace": {steps: []step{streamList, event(Added, "n/b", "ub", 5), event(Added, "n-a/b", "ua", 4)}, want: "end"},
 
-		"time, an older list":          {steps: []step{list(5, a5), list(4)}, want: "time"},
-		"time, after a bookmark":       {steps: []step{list(5, a5), bookmark(9), list(8, a5)}, want: "time"},
-		"time, after an event":         {steps: []step{list(5, a5), event(Modified, "n/a", "ua", 8), list(7, a5)}, want: "time"},
-		"time, an older stream-list":   {steps: []step{list(5, a5), bookmark(9), streamList, initialEnd(8)}, want: "time"},
-		"time, an older object":        {steps: []step{list(5, a5), legacy, event(Added, "n/a", "ua", 4)}, want: "time"},
-		"time, newer than its list":    {steps: []step{list(4, a5)}, want: "time"},
+		"time, an older list":        {steps: []step{list(5, a5), list(4)}, want: "time"},
+		"time, after a bookmark":     {steps: []step{list(5, a5), bookmark(9), list(8, a5)}, want: "time"},
+		"time, after an event":       {steps: []step{list(5, a5), event(Modified, "n/a", "ua", 8), list(7, a5)}, want: "time"},
+		"time, an older stream-list": {steps: []step{list(5, a5), bookmark(9), streamList, initialEnd(8)}, want: "time"},
+		"time, an older object":      {steps: []step{list(5, a5), legacy, event(Added, "n/a", "ua", 4)}, want: "time"},
+		"time, newer than its list":  {steps: []step{list(4, a5)}, want: "time"},
+		"a lower number after a forwarded list": {allowed: throughWeir,
+			steps: []step{forwarded, list(9, a5), cached, list(8, a5), streamList, event(Added, "n/a", "ua", 5), initialEnd(8)}},
+		"time, another state after a forwarded list": {allowed: throughWeir,
+			steps: []step{forwarded, list(9, a5), cached, list(8, a5, b6)}, want: "time"},
+		"time, another state streamed after a forwarded list": {allowed: throughWeir,
+			steps: []step{forwarded, list(9, a5), cached, streamList, initialEnd(8)}, want: "time"},
+		"time, a lower number after one from memory": {allowed: throughWeir, steps: []step{list(9, a5), list(8, a5)}, want: "time"},
+		"time, a lower number that is forwarded": {allowed: throughWeir,
+			steps: []step{forwarded, list(9, a5), list(8, a5)}, want: "time"},
 		"an older object, another uid": {steps: []step{list(5, a5), legacy, event(Added, "n/a", "u2", 4)}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -29,10 +29,11 @@ const (
 	WatchBare        Opening = "bare watch from 0"  // without bookmarks
 	ListAny          Opening = "list of 0, watch"   // as informers do
 	ListRecent       Opening = "list, watch"        // a consistent list
+	ListTwice        Opening = "list, list of 0"    // at once: the second must not be older
 	ListAtN          Opening = "list from N, watch" // not older than what the client has seen
 )
 
-var openings = []Opening{StreamListRecent, StreamListAny, StreamListAtN, WatchAny, WatchBare, ListAny, ListRecent, ListAtN}
+var openings = []Opening{StreamListRecent, StreamListAny, StreamListAtN, WatchAny, WatchBare, ListAny, ListRecent, ListTwice, ListAtN}
 
 // Habit is what a client does with its watch.
 type Habit string
@@ -173,6 +174,8 @@ func (o *Observer) begin(ctx context.Context) bool {
 		return o.list(ctx, "resourceVersion", "0", "limit", "500")
 	case ListRecent:
 		return o.list(ctx)
+	case ListTwice:
+		return o.list(ctx) && o.list(ctx, "resourceVersion", "0")
 	default:
 		return o.list(ctx, "resourceVersion", floor, "resourceVersionMatch", "NotOlderThan")
 	}
@@ -197,6 +200,7 @@ func (o *Observer) list(ctx context.Context, query ...string) bool {
 		return false
 	}
 	o.forwarded = response.Header.Get(forwardedHeader) != ""
+	o.client.Forwarded(o.forwarded)
 	if err := o.client.List(version, items); err != nil {
 		o.failUnlessLagging(err)
 	}
@@ -248,7 +252,8 @@ func (o *Observer) session(ctx context.Context, query []string) bool {
 	if o.forwarded = forwarded; forwarded {
 		o.counts.Forwarded++
 	}
-	o.client.Note("a watch: %v, forwarded %v", values, o.forwarded)
+	o.client.Note("a watch: %v, forwarded %v", values, forwarded)
+	o.client.Forwarded(forwarded)
 	if initial {
 		o.client.BeginInitial(values["sendInitialEvents"] == "true")
 	} else {

@@ -164,7 +164,7 @@ func (r *Run) populate(wayIndex int, way *Way, plans []Observer) error {
 		if narrow := scopeIsNarrow(o.Scope); narrow == (wayIndex%2 == 0) && !way.Truth {
 			o.delay = time.Duration(500+o.random.Intn(1000)) * time.Millisecond
 		}
-		allowed := Allowances{InferredDeletions: way.Weir, Folds: way.Weir && r.options.Folds}
+		allowed := Allowances{InferredDeletions: way.Weir, LowerNumbers: way.Weir, Folds: way.Weir && r.options.Folds}
 		o.client = NewClient(allowed)
 		if o.Habit == Pauses && o.random.Intn(2) == 0 {
 			o.http = stalling
