@@ -46,6 +46,7 @@ func (trial *trial) run(t *testing.T, server *harness.APIServer, ways []*way) {
 		length = time.Duration(seconds) * time.Second
 	}
 	t.Logf("E2E_SEED=%d", seed)
+	trial.options.Strict = os.Getenv("E2E_DIFF_STRICT") == "1"
 	trial.options.Seed, trial.options.Observers = seed, number(t, "E2E_DIFF_OBSERVERS", 24)
 
 	all := []*differential.Way{{Name: "truth", Config: server.Config("admin"), Truth: true}}

@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"context"
+	"strconv"
 	"testing"
 	"time"
 
@@ -54,6 +55,9 @@ func TestDifferentialWithALaggingServer(t *testing.T) {
 		}
 	}
 	options := differential.Options{Exact: true, Lags: true}
+	ahead := need(harness.NewRawClient(server.Config("admin"), false))(t)
+	behind := need(harness.NewRawClient(second.Config("admin"), false))(t)
+	lagged := 0
 	trial := trial{options: options, length: 2 * faultLength, judge: (*differential.Summary).Undisturbed,
 		fault: func(ctx context.Context) {
 			repeat(ctx, time.Second, 2*time.Second, func() {
@@ -61,16 +65,33 @@ func TestDifferentialWithALaggingServer(t *testing.T) {
 					w.relay.Cut()
 					w.relay.Heal()
 				}
+				before, after := newestVersion(ctx, ahead), newestVersion(ctx, behind)
+				if after < before {
+					lagged++
+				}
 			})
 		}}
 	trial.run(t, server, ways)
+	if lagged < 3 {
+		t.Errorf("the second API server was behind %d times", lagged)
+	}
+}
+
+// newestVersion is what an API server's cache has, 0 if it does not say.
+func newestVersion(ctx context.Context, client *harness.RawClient) uint64 {
+	_, list, err := client.Get(ctx, configMapsEverywhere+"?resourceVersion=0", "Accept", harness.JSON)
+	if err != nil {
+		return 0
+	}
+	version, _ := strconv.ParseUint(listVersion(list), 10, 64)
+	return version
 }
 
 // Readers that fall behind what Weir keeps are told the difference.
 func TestDifferentialWithATinyWindow(t *testing.T) {
 	server := diffCluster(t)
 	ways := allWays(t, server, "--config", configFile(t, "cache:\n  windowEvents: 5\n"))
-	trial := trial{options: differential.Options{Folds: true}, length: faultLength, judge: (*differential.Summary).Undisturbed}
+	trial := trial{options: differential.Options{Folds: true, Habits: []differential.Habit{differential.Pauses}}, length: faultLength, judge: (*differential.Summary).Undisturbed}
 	trial.run(t, server, ways)
 	for _, w := range ways {
 		if w.weir == nil {

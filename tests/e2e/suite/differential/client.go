@@ -12,9 +12,9 @@ type Allowances struct {
 	// Deletions that were found by comparing two lists carry the version that the watch
 	// has seen already, and come again to a client that resumes there. Nothing else may.
 	InferredDeletions bool
-	// A consistent list that is forwarded says the version of the whole cluster. What is
-	// answered from memory next may say a lower one, as long as no object is different.
-	LowerNumbers bool
+	// What is answered from memory may be older than what was forwarded before: Weir does
+	// not read what it forwards. It must never be older than what came from memory.
+	OlderThanForwarded bool
 	// A client that reads too slowly gets an object's last state, not each: a deletion
 	// then holds a state that this client has not seen.
 	Folds bool
@@ -40,6 +40,14 @@ const (
 	live
 )
 
+// source is where an answer comes from.
+type source int
+
+const (
+	memory source = iota
+	server        // forwarded, or straight
+)
+
 const recentEvents = 20
 
 // Client is one client of one server for one scope, and checks all that it is told over
@@ -61,11 +69,12 @@ type Client struct {
 	objects map[string]held
 	state   uint64 // exclusive or of the identities
 	seen    uint64 // all up to here has been told; 0: nothing to resume from
-	floor   uint64 // the highest version ever told
 
-	forwarded      bool // what comes is the API server's own answer
-	floorForwarded bool // so was what told the floor
-	Lower          int  // lists that needed the allowance
+	source source
+	floors [2]uint64 // the highest version of a whole state or an event, by source
+	told   [2]uint64 // the highest version of any object, by source
+	Lower  int       // states from memory below a forwarded one, with the same objects
+	Older  int       // the same with other objects: the client went back in time
 
 	phase       phase
 	lastKey     string // of the initial objects
@@ -87,7 +96,7 @@ func NewClient(allowed Allowances) *Client {
 func (c *Client) Seen() uint64 { return c.seen }
 
 // Floor is the highest version that the client was ever told.
-func (c *Client) Floor() uint64 { return c.floor }
+func (c *Client) Floor() uint64 { return max(c.floors[memory], c.floors[server]) }
 
 // State is a hash of all the objects there are for this client.
 func (c *Client) State() uint64 { return c.state }
@@ -123,34 +132,46 @@ func (c *Client) Note(format string, args ...any) {
 func (c *Client) List(version uint64, items []Object) error {
 	c.note(fmt.Sprintf("a list of %d objects at %d", len(items), version))
 	c.forget()
+	var wrong error
 	for i := range items {
-		if err := c.initial(&items[i]); err != nil {
-			return err
+		if err := c.initial(&items[i]); err != nil && wrong == nil {
+			wrong = err
 		}
-		if items[i].Version > version {
-			return fmt.Errorf("time: %s is at %d in a list at %d", items[i].Key, items[i].Version, version)
+		if items[i].Version > version && wrong == nil {
+			wrong = fmt.Errorf("time: %s is at %d in a list at %d", items[i].Key, items[i].Version, version)
 		}
 	}
-	err := c.notOlder("a list", version)
+	if err := c.notOlder("a list", version); err != nil {
+		wrong = err
+	}
 	c.reach(version)
 	c.phase = live
-	return err
+	return wrong
 }
 
 // notOlder checks the version of a whole state against all that was told before.
 func (c *Client) notOlder(what string, version uint64) error {
-	if version >= c.floor {
+	if version >= c.Floor() {
 		return nil
 	}
-	if c.allowed.LowerNumbers && c.floorForwarded && !c.forwarded && c.state == c.stateBefore {
+	if !c.allowed.OlderThanForwarded || c.source == server || version < c.floors[memory] {
+		return fmt.Errorf("time: %s at version %d after %d", what, version, c.Floor())
+	}
+	if c.state == c.stateBefore {
 		c.Lower++
-		return nil
+	} else {
+		c.Older++
 	}
-	return fmt.Errorf("time: %s at version %d after %d", what, version, c.floor)
+	return nil
 }
 
 // Forwarded says whether what comes next is the API server's own answer.
-func (c *Client) Forwarded(forwarded bool) { c.forwarded = forwarded }
+func (c *Client) Forwarded(forwarded bool) {
+	c.source = memory
+	if forwarded {
+		c.source = server
+	}
+}
 
 // BeginInitial begins a watch that sends every object first. marked says that it ends them with a bookmark.
 func (c *Client) BeginInitial(marked bool) {
@@ -185,9 +206,7 @@ func (c *Client) forget() {
 
 func (c *Client) reach(version uint64) {
 	c.seen = version
-	if version > c.floor {
-		c.floor, c.floorForwarded = version, c.forwarded
-	}
+	c.floors[c.source] = max(c.floors[c.source], version)
 }
 
 // initial takes one of the objects that there are to begin with.
@@ -196,18 +215,22 @@ func (c *Client) initial(o *Object) error {
 		return fmt.Errorf("end: %s comes after %s", o.Key, c.lastKey)
 	}
 	c.lastKey = o.Key
-	before, known := c.earlier[o.Key]
-	if known && before.uid == o.UID && o.Version < before.version {
-		return fmt.Errorf("time: %s is at %d, and was at %d", o.Key, o.Version, before.version)
-	}
 	c.put(o)
-	return nil
+	before, known := c.earlier[o.Key]
+	if !known || before.uid != o.UID || o.Version >= before.version {
+		return nil
+	}
+	if c.allowed.OlderThanForwarded && c.source == memory && before.version > c.told[memory] {
+		return nil // which notOlder counts
+	}
+	return fmt.Errorf("time: %s is at %d, and was at %d", o.Key, o.Version, before.version)
 }
 
 func (c *Client) put(o *Object) {
 	identity := o.identity()
 	c.state ^= c.objects[o.Key].identity ^ identity
 	c.objects[o.Key] = held{o.UID, o.Version, o.Timeless, identity}
+	c.told[c.source] = max(c.told[c.source], o.Version)
 }
 
 func (c *Client) remove(key string) {
@@ -241,15 +264,13 @@ func (c *Client) Event(e *Event) error {
 func (c *Client) initialEvent(e *Event) (done bool, err error) {
 	switch {
 	case e.Type == Bookmark && e.InitialEnd:
-		if err := c.notOlder("the end of the initial objects", e.Version); err != nil {
-			return true, err
-		}
+		err := c.notOlder("the end of the initial objects", e.Version)
 		if e.Version < c.seen {
-			return true, fmt.Errorf("I5: the initial objects end at version %d, and one is at %d", e.Version, c.seen)
+			err = fmt.Errorf("I5: the initial objects end at version %d, and one is at %d", e.Version, c.seen)
 		}
 		c.phase = live
 		c.reach(e.Version)
-		return true, nil
+		return true, err
 	case c.phase == initialMarked && e.Type != Added:
 		return true, fmt.Errorf("end: %s among the initial objects", e.Type)
 	case e.Type == Added && (c.phase == initialMarked || e.Key > c.lastKey):

@@ -117,7 +117,7 @@ func TestLedger(t *testing.T) {
 			t.Errorf("note %d: %v", i, err)
 		}
 	}
-	if number, _ := l.Unconfirmed(); number != 3 || l.Checked != 2 {
+	if number, _ := l.Unconfirmed(); number != 2 || l.Checked != 2 {
 		t.Errorf("%d unconfirmed, %d checked", number, l.Checked)
 	}
 	for i, err := range []error{note(false, json, false, 5, "fife"), note(true, json, false, 7, "sev")} {

@@ -75,12 +75,14 @@ func (l *Ledger) keep(e *entry) {
 }
 
 // Unconfirmed is how many bytes came through Weir that the API server has never shown to
-// a direct observer, and an example.
+// a direct observer, and an example. Deletions are left out: an object that leaves a
+// selector is a deletion only to those who watch with it just then, and its content is
+// compared with what the client had.
 func (l *Ledger) Unconfirmed() (number int, example string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for key, e := range l.entries {
-		if e.confirmed {
+		if e.confirmed || key.deleted {
 			continue
 		}
 		number++

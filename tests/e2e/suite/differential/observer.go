@@ -46,7 +46,7 @@ const (
 	Pauses    Habit = "pauses"     // stops reading now and then
 )
 
-var habits = []Habit{Stays, Resumes, StartsNew, TimesOut, Pauses}
+var allHabits = []Habit{Stays, Resumes, StartsNew, TimesOut, Pauses}
 
 // Counts is what an observer has met.
 type Counts struct {

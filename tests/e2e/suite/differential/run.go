@@ -34,6 +34,10 @@ type Options struct {
 	Exact bool
 	// Who reads too slowly may be told an object's last state instead of every event.
 	Folds bool
+	// What comes from Weir's memory must not even be older than what it has forwarded.
+	Strict bool
+	// Only these habits, and not all.
+	Habits []Habit
 	// What Weir forwards may come from a server that lags behind the others.
 	Lags bool
 }
@@ -64,7 +68,10 @@ func Start(options Options, ways []*Way) (*Run, error) {
 	for _, scope := range Scopes {
 		r.histories[scope] = &History{scope: scope.String()}
 	}
-	plans := plan(rand.New(rand.NewSource(options.Seed)), options.Observers)
+	if options.Habits == nil {
+		options.Habits = allHabits
+	}
+	plans := plan(rand.New(rand.NewSource(options.Seed)), options.Observers, options.Habits)
 	for i, way := range ways {
 		if err := r.populate(i, way, plans); err != nil {
 			cancel()
@@ -95,7 +102,7 @@ func (r *Run) start(ctx context.Context, truth bool) {
 }
 
 // plan draws observers so that each scope, shape, start and habit has its turn.
-func plan(random *rand.Rand, number int) []Observer {
+func plan(random *rand.Rand, number int, habits []Habit) []Observer {
 	plans := make([]Observer, number)
 	var scopeOrder, openingOrder, habitOrder []int
 	for i := range plans {
@@ -164,7 +171,7 @@ func (r *Run) populate(wayIndex int, way *Way, plans []Observer) error {
 		if narrow := scopeIsNarrow(o.Scope); narrow == (wayIndex%2 == 0) && !way.Truth {
 			o.delay = time.Duration(500+o.random.Intn(1000)) * time.Millisecond
 		}
-		allowed := Allowances{InferredDeletions: way.Weir, LowerNumbers: way.Weir, Folds: way.Weir && r.options.Folds}
+		allowed := Allowances{InferredDeletions: way.Weir, OlderThanForwarded: way.Weir && !r.options.Strict, Folds: way.Weir && r.options.Folds}
 		o.client = NewClient(allowed)
 		if o.Habit == Pauses && o.random.Intn(2) == 0 {
 			o.http = stalling
