@@ -33,7 +33,7 @@ struct Revision {
   // Of the last event or list that led here, however long ago: bookmarks do not move it. Another
   // cache of the resource that has reached it is not behind this one.
   ResourceVersion content;
-  SnapshotMap objects;  // After all of `events`.
+  SnapshotMap objects;             // After all of `events`.
   std::vector<CacheEvent> events;  // In version order; may be empty (a bookmark).
   // Made of the difference of a relist: inferred deletions first, with the version `after`, then
   // updates by their own versions; or of a proof that nothing differs. What came and went between

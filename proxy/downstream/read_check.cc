@@ -23,8 +23,7 @@ ReadVerdict Forward(ForwardReason reason) {
   return verdict;
 }
 ReadVerdict Wait(ForwardReason reason, Want want, ResourceVersion version = {}) {
-  return {
-      .kind = Kind::kWait, .reason = reason, .want = want, .version = version, .soon = false};
+  return {.kind = Kind::kWait, .reason = reason, .want = want, .version = version, .soon = false};
 }
 
 ReadVerdict CheckAccess(const Decision& decision, const CacheReplica& replica, MonotonicTime now,

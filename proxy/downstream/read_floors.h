@@ -43,7 +43,7 @@ class ReadFloors {
   struct Resource {
     ResourceVersion version;
     std::optional<MonotonicTime> unclear;  // Since when at most.
-    std::vector<GoneObject> gone;  // Oldest first.
+    std::vector<GoneObject> gone;          // Oldest first.
   };
   static void Forget(Resource& resource, MonotonicTime now);
 

@@ -5,7 +5,7 @@ namespace weir {
 
 // What is done with a read that asks for the most recent state.
 enum class Freshness {
-  kRelaxed,   // Answered from a cache whose watch is up and that is not behind what has passed here.
+  kRelaxed,  // Answered from a cache whose watch is up and that is not behind what has passed here.
   kVerified,  // Answered from a cache that one metadata list has proved current since it was asked.
   kForward,
 };

@@ -233,8 +233,7 @@ void RoutedRequest::ServeWatch() {
     cursor = WatchCursor::WithInitialEvents(*replica_, *std::move(view));
     NoteShown(newest.content);
   } else {
-    const ResourceVersion since =
-        decision_.at_least.is_set() ? decision_.at_least : newest.version;
+    const ResourceVersion since = decision_.at_least.is_set() ? decision_.at_least : newest.version;
     std::optional<WatchPosition> position = replica_->Find(since);
     if (!position.has_value()) return Forward(ForwardReason::kOldVersion);
     cursor = WatchCursor::After(*replica_, *std::move(view), *std::move(position), since);

@@ -98,8 +98,8 @@ class RoutedRequest : public RequestHandler {
   RequestHandle subscription_;
   TimerPtr wait_timer_;
   ForwardReason wait_reason_ = ForwardReason::kNone;
-  bool asked_ = false;        // What it waits for has been asked for.
-  bool moment_over_ = false;  // What was under way has not come.
+  bool asked_ = false;                        // What it waits for has been asked for.
+  bool moment_over_ = false;                  // What was under way has not come.
   std::unique_ptr<AnswerObserver> observer_;  // Of a forwarded request; inner_ writes to it.
   RequestHandlerPtr inner_;
   WatchStream* stream_ = nullptr;  // inner_, if it is a watch from the cache.

@@ -28,8 +28,8 @@ bool ReadDetails(JsonCursor& cursor, std::string_view text, Parts& parts) {
   if (!cursor.EnterObject()) return false;
   FieldSpan key, skipped;
   while (cursor.NextKey(key)) {
-    const bool read = key.In(text) == "uid" ? ReadText(cursor, text, parts.uid)
-                                            : cursor.SkipValue(skipped);
+    const bool read =
+        key.In(text) == "uid" ? ReadText(cursor, text, parts.uid) : cursor.SkipValue(skipped);
     if (!read) return false;
   }
   return cursor.ok();

@@ -17,8 +17,8 @@ class AnswerObserverTest : public testing::Test {
  protected:
   // A request to observe the answer of.
   void Ask(std::string_view method, std::string_view target) {
-    observer_ = std::make_unique<AnswerObserver>(writer_, floors_,
-                                                 RequestInfo::Parse(method, target));
+    observer_ =
+        std::make_unique<AnswerObserver>(writer_, floors_, RequestInfo::Parse(method, target));
   }
   void Head(int status, std::string_view content_type) {
     ResponseHead head;

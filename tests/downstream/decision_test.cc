@@ -223,9 +223,9 @@ TEST(DecisionTest, WatchFromZeroBeginsWithEveryObject) {
 }
 
 TEST(DecisionTest, WatchFromTheMostRecentFollowsThePolicyForStarts) {
-  for (const char* query : {"", "allowWatchBookmarks=true",
-                            "sendInitialEvents=true&resourceVersionMatch=NotOlderThan",
-                            "sendInitialEvents=false&resourceVersionMatch=NotOlderThan"}) {
+  for (const char* query :
+       {"", "allowWatchBookmarks=true", "sendInitialEvents=true&resourceVersionMatch=NotOlderThan",
+        "sendInitialEvents=false&resourceVersionMatch=NotOlderThan"}) {
     DecisionOptions options;
     const RequestHead head = Get("/api/v1/pods?watch=1&" + std::string(query));
     EXPECT_TRUE(Decide(head, options).most_recent) << query;

@@ -58,7 +58,8 @@ TEST(ReadFloorsTest, ADeletionOfLongAgoIsUnclear) {
 TEST(ReadFloorsTest, TooManyDeletionsAreUnclear) {
   ReadFloors floors;
   for (int i = 0; i < 1500; ++i) {
-    floors.Gone(kPods, {"default", StrCat("n", i)}, "u", At(absl::Seconds(1) + absl::Milliseconds(i)));
+    floors.Gone(kPods, {"default", StrCat("n", i)}, "u",
+                At(absl::Seconds(1) + absl::Milliseconds(i)));
   }
   const ReadFloors::Floor floor = floors.Check(kPods, Holding("n499", "u"), At(absl::Seconds(3)));
   EXPECT_FALSE(floor.shows_gone);

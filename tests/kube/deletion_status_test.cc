@@ -51,7 +51,8 @@ TEST(DeletionStatusTest, AnObjectIsNoStatus) {
 }
 
 TEST(DeletionStatusTest, NonsenseNamesNothing) {
-  for (const std::string_view body : {"", "{", "[]", "null", R"({"kind":"Status","details":[1]})"}) {
+  for (const std::string_view body :
+       {"", "{", "[]", "null", R"({"kind":"Status","details":[1]})"}) {
     EXPECT_EQ(DeletedUid(Representation::kJson, body), "") << body;
     EXPECT_EQ(DeletedUid(Representation::kProtobuf, body), "") << body;
   }
