@@ -22,6 +22,7 @@ struct Access {
   bool allowed = false;
   MonotonicTime proved;  // When it was asked: it has said so at this moment or later.
   bool known = false;    // It has said anything.
+  MonotonicTime failed;  // When it was last asked in vain.
 
   friend bool operator==(const Access&, const Access&) = default;
 };

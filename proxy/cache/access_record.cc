@@ -24,7 +24,7 @@ void AccessRecord::Note(ReadVerb verb, bool allowed, MonotonicTime asked) {
     LogInfo(allowed ? "access was granted" : "access was taken away",
             {{"resource", resource_}, {"verb", ReadVerbName(verb)}});
   }
-  access = {.allowed = allowed, .proved = asked, .known = true};
+  access = {.allowed = allowed, .proved = asked, .known = true, .failed = access.failed};
 }
 
 void AccessRecord::Want(ReadVerb verb) {
@@ -42,9 +42,12 @@ void AccessRecord::OnReviewed(ReadVerb verb, MonotonicTime asked,
                               const absl::StatusOr<bool>& allowed) {
   reviews_.at(static_cast<size_t>(verb)).under_way = false;
   if (!allowed.ok()) {
-    return LogWarning("cannot tell what Weir may read", {{"resource", resource_},
-                                                         {"verb", ReadVerbName(verb)},
-                                                         {"because", MessageOf(allowed.status())}});
+    LogWarning("cannot tell what Weir may read", {{"resource", resource_},
+                                                  {"verb", ReadVerbName(verb)},
+                                                  {"because", MessageOf(allowed.status())}});
+    // Those who wait for the answer need wait no longer.
+    table_.at(static_cast<size_t>(verb)).failed = dispatcher_.Now();
+    return on_review_();
   }
   Note(verb, *allowed, asked);
   on_review_();

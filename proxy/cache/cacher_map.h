@@ -28,8 +28,9 @@ struct CacheRow {
 // What a reader can do itself when it is given a cache that holds more than it asked for; to choose
 // by labels and namespace it always can.
 struct Narrowing {
-  bool fields_local = false;    // Choose by its field selector.
-  bool metadata_local = false;  // Make metadata of whole objects.
+  bool fields_local = false;        // Choose by its field selector.
+  bool fields_in_metadata = false;  // The same where the cache is of metadata only.
+  bool metadata_local = false;      // Make metadata of whole objects.
 };
 
 // Makes the source of a Cacher, on the calling worker.

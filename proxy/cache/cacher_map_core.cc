@@ -138,7 +138,13 @@ CacheReplica* CacherMap::Core::FindWider(const CacheKey& key, const Narrowing& n
     if ((widened & kAllLabels) != 0) wider.label_selector.clear();
     CacheReplica* const found = FindSynced(wider);
     if (found == nullptr) continue;
-    if ((widened & kWholeObjects) != 0 && !found->derives_metadata()) continue;
+    if ((widened & kWholeObjects) != 0 &&
+        (!found->derives_metadata() || found->view_classes().not_showable())) {
+      continue;
+    }
+    if ((widened & kAllFields) != 0 && wider.metadata_only && !narrowing.fields_in_metadata) {
+      continue;
+    }
     return FindExact(wider);
   }
   return nullptr;

@@ -32,6 +32,7 @@ void Reflector::ListAgain(ResourceVersion at_least) {
   if (phase_ == Phase::kStopped) return;
   list_floor_ = std::max(list_floor_, at_least);
   list_next_ = true;
+  SetHealthy(false);
   if (phase_ != Phase::kWaiting) return Schedule(Step::kSync, absl::ZeroDuration());
   next_ = Step::kSync;  // When it is due.
 }

@@ -30,8 +30,8 @@ struct Revision {
   uint64_t sequence = 0;    // Counts up by one.
   ResourceVersion after;    // The version of the Revision before.
   ResourceVersion version;  // The state's: at least that of the last event; bookmarks move it too.
-  // Of the last event or list that led here, however long ago: bookmarks do not move it. Another
-  // cache of the resource that has reached it is not behind this one.
+  // Of the last change that is known to have led here, however long ago: bookmarks do not move it.
+  // Another cache of the resource that has reached it is not behind this one.
   ResourceVersion content;
   SnapshotMap objects;             // After all of `events`.
   std::vector<CacheEvent> events;  // In version order; may be empty (a bookmark).

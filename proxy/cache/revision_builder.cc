@@ -72,6 +72,7 @@ absl::Status RevisionBuilder::Replace(ResourceVersion version, SnapshotMap objec
   }
   for (auto& [before, after] : changes.updated) {
     if (first) {
+      content_ = std::max(content_, after->version());
       Put(std::move(after));
     } else {
       PublishUpdate(std::move(after), std::move(before));
@@ -80,7 +81,8 @@ absl::Status RevisionBuilder::Replace(ResourceVersion version, SnapshotMap objec
   rewritten_ = rewritten_ || !changes.rewritten.empty();
   for (ObjectPtr& rewritten : changes.rewritten) Put(std::move(rewritten));
   relisted_ = relisted_ || (!first && (version > version_ || !events_.empty()));
-  version_ = content_ = version;
+  if (!first && (!events_.empty() || rewritten_)) content_ = version;
+  version_ = version;
   return absl::OkStatus();
 }
 

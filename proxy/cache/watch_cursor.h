@@ -26,8 +26,9 @@ class WatchCursor {
       kEvent,
       kBookmark,
       kInitialEventsEnd,
-      // What the reader has not seen can no longer be told: end with an inline 410. Only after a
-      // start beyond what the cache had. Next() says it again and again.
+      // What the reader has not seen can no longer be told: end cleanly, so that it comes back and
+      // is answered by the API server. Only after a start beyond what the cache had. Next() says it
+      // again and again.
       kExpired,
       // An object is to be shown as the API server would write it, and that is not known (see
       // EventView::Show): end. Next() says it again and again.

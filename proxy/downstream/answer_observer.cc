@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/downstream/answer_observer.h"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "proxy/kube/deletion_status.h"
@@ -17,12 +19,20 @@ bool IsWrite(std::string_view verb) {
          verb == "deletecollection";
 }
 
+// Subresources whose writes change their object and answer with its version, or with a Status.
+bool IsWritten(std::string_view subresource) {
+  constexpr std::string_view kWritten[] = {
+      "",         "status",   "scale",    "resize", "ephemeralcontainers",
+      "approval", "finalize", "eviction", "binding"};
+  return std::find(std::begin(kWritten), std::end(kWritten), subresource) != std::end(kWritten);
+}
+
 }  // namespace
 
 // Other subresources answer with something else, or with whatever a pod says (proxy).
 bool AnswerObserver::Observes(const RequestInfo& info) {
   if (!info.is_resource_request || info.deprecated_watch_path) return false;
-  if (IsWrite(info.verb)) return info.subresource.empty() || info.subresource == "status";
+  if (IsWrite(info.verb)) return IsWritten(info.subresource);
   return info.subresource.empty() && (info.verb == "get" || info.verb == "list");
 }
 
@@ -67,7 +77,7 @@ void AnswerObserver::NoteList(std::string_view bytes) {
   const bool read = list_->Decode(bytes, items).ok();
   if (read && !list_->version().is_set()) return;
   if (read) {
-    floors_.Raise(resource_, list_->version());
+    floors_.Raise(resource_, namespace_name_, list_->version());
   } else {
     NoteUnclear();
   }
@@ -82,10 +92,10 @@ void AnswerObserver::NoteObject() {
     return floors_.Gone(resource_, {namespace_name_, name_}, std::move(uid),
                         writer_.dispatcher().Now());
   }
+  // A DELETE's object has the version of its being deleted, or marked.
   const auto object = Object::Parse(representation_, std::move(body));
-  if (object.ok()) floors_.Raise(resource_, (*object)->version());
-  // The object of a DELETE is as it was; whether it is still there cannot be seen from it.
-  if (!object.ok() || verb_ == "delete") NoteUnclear();
+  if (!object.ok()) return NoteUnclear();
+  floors_.Raise(resource_, namespace_name_, (*object)->version());
 }
 
 void AnswerObserver::End(HeaderList trailers) {

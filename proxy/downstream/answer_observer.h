@@ -43,7 +43,7 @@ class AnswerObserver : public ResponseWriter {
 
   void NoteObject();
   void NoteList(std::string_view bytes);
-  void NoteUnclear() { floors_.Unclear(resource_, writer_.dispatcher().Now()); }
+  void NoteUnclear() { floors_.Unclear(resource_, namespace_name_, writer_.dispatcher().Now()); }
   void Release();
 
   // Set once.

@@ -242,6 +242,7 @@ std::string_view ForwardReasonName(ForwardReason reason) {
 Decision Decide(const RequestHead& head, const DecisionOptions& options) {
   Decision decision;
   decision.info = RequestInfo::Parse(head.method, head.target);
+  decision.trial = QueryParameters::Parse(decision.info.query).First("dryRun") != nullptr;
   decision.reason = RequestForward(head, decision.info);
   if (decision.reason == ForwardReason::kNone) {
     decision.reason = DecideRead(head, options, decision);

@@ -63,6 +63,7 @@ struct Decision {
   Kind kind = Kind::kForward;
   ForwardReason reason = ForwardReason::kNone;
   RequestInfo info;
+  bool trial = false;  // A write with dryRun: nothing comes of it.
   ListOptions options;
   // What follows: not of kForward.
   CacheKey key;  // kGet: of the list that would hold the object.

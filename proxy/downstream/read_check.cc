@@ -14,6 +14,8 @@ using Want = ReadVerdict::Want;
 // if its peer has been dead for as long as a dead one goes unnoticed.
 constexpr absl::Duration kLongUp = absl::Minutes(1);
 constexpr absl::Duration kOld = absl::Minutes(2);
+// After the API server could not be asked.
+constexpr absl::Duration kAskAgain = absl::Seconds(1);
 
 ReadVerdict Serve() { return {}; }
 ReadVerdict Forward(ForwardReason reason) {
@@ -32,7 +34,12 @@ ReadVerdict CheckAccess(const Decision& decision, const CacheReplica& replica, M
   const absl::Duration max_age =
       replica.upstream_healthy() ? options.access_max_age : options.access_max_age_cut_off;
   const bool fresh = access.known && now - access.proved <= max_age;
-  if (!fresh) return Wait(ForwardReason::kAccess, Want::kAccess);
+  if (!fresh) {
+    // Not asked again at once.
+    const bool in_vain = access.failed > MonotonicTime() && now - access.failed <= kAskAgain;
+    if (in_vain) return Forward(ForwardReason::kAccess);
+    return Wait(ForwardReason::kAccess, Want::kAccess);
+  }
   return access.allowed ? Serve() : Forward(ForwardReason::kAccess);
 }
 
@@ -42,22 +49,28 @@ bool ProvedSince(const CacheReplica& replica, MonotonicTime since, MonotonicTime
          now - replica.healthy_since_or_lost_at() >= kLongUp;
 }
 
-// "Not older than" what was asked for, nor than what has been told.
-ReadVerdict CheckVersion(const Decision& decision, const CacheReplica& replica, ReadFloors& floors,
-                         MonotonicTime now) {
+// "Not older than" what was asked for, nor than what had been told when the request came; what is
+// told later does not bind it, so that it cannot be put off for ever.
+ReadVerdict CheckVersion(const Decision& decision, const CacheReplica& replica,
+                         const ReadMoment& moment) {
   const Revision& newest = *replica.newest();
-  const ReadFloors::Floor floor = floors.Check(decision.key.resource, newest.objects, now);
-  const ResourceVersion least = std::max(decision.at_least, floor.version);
-  if (newest.version < least || floor.shows_gone) {
+  const ResourceVersion least = std::max(decision.at_least, moment.told.version);
+  if (newest.version < least) {
     ReadVerdict verdict = Wait(ForwardReason::kFutureVersion, Want::kCurrent, least);
-    if (floor.shows_gone) verdict.version = {};
     verdict.soon = true;
     return verdict;
   }
-  if (floor.proved_from && !ProvedSince(replica, *floor.proved_from, now)) {
-    return Wait(ForwardReason::kNotCurrent, Want::kCurrent);
+  // One that is still there after a proof is not gone: the deletion was a trial, or of others.
+  const auto gone = moment.floors.SaidGone(decision.key.resource, newest.objects, moment.arrived);
+  if (gone.has_value() && replica.current_as_of() < *gone) {
+    ReadVerdict verdict = Wait(ForwardReason::kFutureVersion, Want::kCurrent);
+    verdict.soon = true;
+    return verdict;
   }
-  return Serve();
+  if (!moment.told.unclear.has_value()) return Serve();
+  const MonotonicTime since = std::min(*moment.told.unclear, moment.arrived);
+  return ProvedSince(replica, since, moment.now) ? Serve()
+                                                 : Wait(ForwardReason::kNotCurrent, Want::kCurrent);
 }
 
 ReadVerdict CheckFreshness(const Decision& decision, const CacheReplica& replica,
@@ -77,16 +90,19 @@ ReadVerb VerbOf(Decision::Kind kind) {
   return kind == Decision::Kind::kList ? ReadVerb::kList : ReadVerb::kWatch;
 }
 
-ReadVerdict CheckRead(const Decision& decision, const CacheReplica& replica, ReadFloors& floors,
-                      MonotonicTime arrived, MonotonicTime now, const ReadCheckOptions& options) {
-  ReadVerdict verdict = CheckAccess(decision, replica, now, options);
+ReadVerdict CheckRead(const Decision& decision, const CacheReplica& replica,
+                      const ReadMoment& moment, const ReadCheckOptions& options) {
+  ReadVerdict verdict = CheckAccess(decision, replica, moment.now, options);
   if (verdict.kind != Kind::kServe) return verdict;
   // A watch that goes on from a version is sent what comes after it, whenever that comes.
   const bool resumes = decision.kind == Decision::Kind::kWatch && !decision.initial_events &&
                        decision.at_least.is_set();
-  if (!resumes) verdict = CheckVersion(decision, replica, floors, now);
-  if (verdict.kind != Kind::kServe) return verdict;
-  verdict = CheckFreshness(decision, replica, arrived);
+  if (!resumes) verdict = CheckVersion(decision, replica, moment);
+  if (verdict.kind == Kind::kServe) verdict = CheckFreshness(decision, replica, moment.arrived);
+  // To prove a cache current costs more than one object.
+  if (decision.kind == Decision::Kind::kGet && verdict.want == Want::kCurrent) {
+    return Forward(verdict.reason);
+  }
   if (verdict.kind != Kind::kServe) return verdict;
   // Lists of metadata are framed alike.
   const bool framed = decision.key.metadata_only || replica.envelope().has_value();

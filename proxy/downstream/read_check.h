@@ -30,9 +30,16 @@ struct ReadCheckOptions {
 // The right that such an answer needs.
 ReadVerb VerbOf(Decision::Kind kind);
 
-// Pure. `arrived`: when the request came. REQUIRES: the replica is synced; decision.kind is not
-// kForward. Does not look for the object of a kGet, nor for a place of a watch in the window.
-ReadVerdict CheckRead(const Decision& decision, const CacheReplica& replica, ReadFloors& floors,
-                      MonotonicTime arrived, MonotonicTime now, const ReadCheckOptions& options);
+// When a request came, what had been told by then, and now.
+struct ReadMoment {
+  const ReadFloors& floors;
+  ReadFloors::Told told;  // Of the resource and namespace that are asked for.
+  MonotonicTime arrived, now;
+};
+
+// Pure. REQUIRES: the replica is synced; decision.kind is not kForward. Does not look for the
+// object of a kGet, nor for a place of a watch in the window.
+ReadVerdict CheckRead(const Decision& decision, const CacheReplica& replica,
+                      const ReadMoment& moment, const ReadCheckOptions& options);
 
 }  // namespace weir

@@ -2,7 +2,6 @@
 #include "proxy/downstream/read_floors.h"
 
 #include <algorithm>
-#include <utility>
 
 namespace weir {
 namespace {
@@ -11,53 +10,79 @@ namespace {
 // minute. What is older, or more, counts as unclear: the caches must be proved current since.
 constexpr absl::Duration kRememberGone = absl::Minutes(2);
 constexpr size_t kMaxGone = 1000;
+// Namespaces beyond count as all of them.
+constexpr size_t kMaxNamespaces = 1000;
 
 }  // namespace
 
-void ReadFloors::Raise(const GroupVersionResource& resource, ResourceVersion version) {
-  const std::lock_guard lock(mutex_);
-  Resource& known = resources_[resource];
-  known.version = std::max(known.version, version);
+void ReadFloors::Raise(Told& told, const Told& by) {
+  told.version = std::max(told.version, by.version);
+  told.unclear = std::max(told.unclear, by.unclear);  // Nothing is before everything.
 }
 
-void ReadFloors::Unclear(const GroupVersionResource& resource, MonotonicTime now) {
+void ReadFloors::Note(const GroupVersionResource& resource, std::string_view namespace_name,
+                      const Told& told) {
+  Resource& known = resources_[KeyOf(resource)];
+  Raise(known.any, told);
+  auto own = known.by_namespace.find(namespace_name);
+  if (own == known.by_namespace.end() && !namespace_name.empty() &&
+      known.by_namespace.size() < kMaxNamespaces) {
+    own = known.by_namespace.emplace(namespace_name, Told()).first;
+  }
+  Raise(own == known.by_namespace.end() ? known.all : own->second, told);
+}
+
+void ReadFloors::Raise(const GroupVersionResource& resource, std::string_view namespace_name,
+                       ResourceVersion version) {
   const std::lock_guard lock(mutex_);
-  Resource& known = resources_[resource];
-  known.unclear = known.unclear ? std::max(*known.unclear, now) : now;
+  Note(resource, namespace_name, {.version = version, .unclear = std::nullopt});
+}
+
+void ReadFloors::Unclear(const GroupVersionResource& resource, std::string_view namespace_name,
+                         MonotonicTime now) {
+  const std::lock_guard lock(mutex_);
+  Note(resource, namespace_name, {.version = {}, .unclear = now});
 }
 
 void ReadFloors::Gone(const GroupVersionResource& resource, ObjectKeyView key, std::string uid,
                       MonotonicTime now) {
   const std::lock_guard lock(mutex_);
-  Resource& known = resources_[resource];
-  known.gone.push_back(
-      {std::string(key.namespace_name), std::string(key.name), std::move(uid), now});
-  Forget(known, now);
+  std::vector<GoneObject>& gone = resources_[KeyOf(resource)].gone;
+  gone.push_back({std::string(key.namespace_name), std::string(key.name), std::move(uid), now});
+  size_t forgotten = gone.size() > kMaxGone ? gone.size() - kMaxGone : 0;
+  while (now - gone[forgotten].since > kRememberGone) ++forgotten;
+  for (size_t i = 0; i < forgotten; ++i) {
+    Note(resource, gone[i].namespace_name, {.version = {}, .unclear = gone[i].since});
+  }
+  gone.erase(gone.begin(), gone.begin() + static_cast<std::ptrdiff_t>(forgotten));
 }
 
-void ReadFloors::Forget(Resource& resource, MonotonicTime now) {
-  auto kept = resource.gone.begin();
-  if (resource.gone.size() > kMaxGone) kept = resource.gone.end() - kMaxGone;
-  while (kept != resource.gone.end() && now - kept->since > kRememberGone) ++kept;
-  if (kept == resource.gone.begin()) return;
-  const MonotonicTime last = std::prev(kept)->since;
-  resource.unclear = resource.unclear ? std::max(*resource.unclear, last) : last;
-  resource.gone.erase(resource.gone.begin(), kept);
-}
-
-ReadFloors::Floor ReadFloors::Check(const GroupVersionResource& resource,
-                                    const SnapshotMap& objects, MonotonicTime now) {
+ReadFloors::Told ReadFloors::Get(const GroupVersionResource& resource,
+                                 std::string_view namespace_name) const {
   const std::lock_guard lock(mutex_);
-  const auto it = resources_.find(resource);
+  const auto it = resources_.find(KeyOf(resource));
   if (it == resources_.end()) return {};
-  Resource& known = it->second;
-  Forget(known, now);
-  const bool shows_gone =
-      std::any_of(known.gone.begin(), known.gone.end(), [&objects](const GoneObject& gone) {
-        const ObjectPtr* const found = objects.Find({gone.namespace_name, gone.name});
-        return found != nullptr && (*found)->uid() == gone.uid;
-      });
-  return {.version = known.version, .proved_from = known.unclear, .shows_gone = shows_gone};
+  const Resource& known = it->second;
+  if (namespace_name.empty()) return known.any;
+  Told told = known.all;
+  const auto own = known.by_namespace.find(namespace_name);
+  if (own != known.by_namespace.end()) Raise(told, own->second);
+  return told;
+}
+
+std::optional<MonotonicTime> ReadFloors::SaidGone(const GroupVersionResource& resource,
+                                                  const SnapshotMap& objects,
+                                                  MonotonicTime by) const {
+  const std::lock_guard lock(mutex_);
+  const auto it = resources_.find(KeyOf(resource));
+  if (it == resources_.end()) return std::nullopt;
+  const std::vector<GoneObject>& gone = it->second.gone;
+  for (auto last = gone.rbegin(); last != gone.rend(); ++last) {
+    if (last->since > by) continue;
+    const ObjectPtr* const found = objects.Find({last->namespace_name, last->name});
+    if (found != nullptr && (*found)->uid() == last->uid) return last->since;
+  }
+  return std::nullopt;
 }
 
 }  // namespace weir

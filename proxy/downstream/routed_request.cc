@@ -93,6 +93,7 @@ void RoutedRequest::OnDrain() {
 void RoutedRequest::OnVerdict(Authenticator::Verdict verdict) {
   if (verdict == Authenticator::Verdict::kOther) return Forward(ForwardReason::kIdentity);
   wait_timer_ = context_.dispatcher.CreateTimer([this] { OnWaited(); });
+  told_ = context_.floors.Get(decision_.key.resource, decision_.key.namespace_name);
   FindCache();
 }
 
@@ -106,6 +107,7 @@ void RoutedRequest::FindCache() {
   }
   const Narrowing narrowing{
       .fields_local = FieldMatcher::For(key.resource, decision_.fields, false).has_value(),
+      .fields_in_metadata = FieldMatcher::For(key.resource, decision_.fields, true).has_value(),
       .metadata_local = DerivesPartialMetadata(key.resource)};
   const bool get = decision_.kind == Decision::Kind::kGet;
   replica_ = get ? context_.caches.Find(key, narrowing) : context_.caches.Get(key, narrowing);
@@ -120,8 +122,12 @@ void RoutedRequest::FindCache() {
 void RoutedRequest::TryServe() {
   if (replica_->state() == CacheReplica::State::kSyncing) return;
   if (replica_->state() == CacheReplica::State::kUnavailable) return OnUnavailable();
-  const ReadVerdict verdict = CheckRead(decision_, *replica_, context_.floors, arrived_,
-                                        context_.dispatcher.Now(), context_.options.check);
+  const ReadVerdict verdict = CheckRead(decision_, *replica_,
+                                        {.floors = context_.floors,
+                                         .told = told_,
+                                         .arrived = arrived_,
+                                         .now = context_.dispatcher.Now()},
+                                        context_.options.check);
   switch (verdict.kind) {
     case ReadVerdict::Kind::kServe:
       return Serve();
@@ -292,7 +298,7 @@ void RoutedRequest::Forward(ForwardReason reason) {
 
 ResponseWriter& RoutedRequest::ForwardWriter() {
   const RequestInfo& info = decision_.info;
-  const bool observed = AnswerObserver::Observes(info) && method_ != "HEAD" &&
+  const bool observed = AnswerObserver::Observes(info) && method_ != "HEAD" && !decision_.trial &&
                         !NeverCached(info.resource, context_.options.decision);
   if (!observed) return writer_;
   observer_ = std::make_unique<AnswerObserver>(writer_, context_.floors, info);

@@ -82,7 +82,7 @@ class RoutedRequest : public RequestHandler {
   std::optional<EventView> View() const;
   // No later answer is older than the one that is about to be given.
   void NoteShown(ResourceVersion version) {
-    context_.floors.Raise(decision_.key.resource, version);
+    context_.floors.Raise(decision_.key.resource, decision_.key.namespace_name, version);
   }
 
   RouterContext& context_;
@@ -93,6 +93,7 @@ class RoutedRequest : public RequestHandler {
   const MonotonicTime arrived_;
   const std::string method_, authorization_, user_agent_;
 
+  ReadFloors::Told told_;  // When it came.
   RequestHandle check_;
   CacheReplica* replica_ = nullptr;  // Alive while subscription_ or the inner handler is.
   RequestHandle subscription_;

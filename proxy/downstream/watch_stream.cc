@@ -162,7 +162,6 @@ void WatchStream::Send(const WatchCursor::Item& item) {
       if (bookmarks_ && sent_version_ < item.version) SendBookmark(item.version, false);
       return;
     case WatchCursor::Item::Kind::kExpired:
-      return Expire();
     case WatchCursor::Item::Kind::kNotShowable:
       return Abandon(*stats_.ended_by_cache);
   }
@@ -183,16 +182,6 @@ void WatchStream::SendEvent(WatchEventType type, const ObjectPtr& object) {
     stats_.differences_sent->Add(differences - differences_seen_);
     differences_seen_ = differences;
   }
-}
-
-// What lies between the version the client came with and what the cache has is not known.
-void WatchStream::Expire() {
-  const std::string message = StrCat("too old resource version: ", sent_version_.ToString(), " (",
-                                     replica_.newest()->version.ToString(), ")");
-  writer_.SendBody(
-      Bytes::Own(ErrorFrame(representation_, ToApiStatus(ResourceExpiredError(message)))));
-  stats_.ended_by_cache->Add();
-  Finish();
 }
 
 void WatchStream::SendBookmark(ResourceVersion version, bool initial_events_end) {

@@ -63,7 +63,6 @@ class WatchStream : public RequestHandler {
   void SendBookmark(ResourceVersion version, bool initial_events_end);
   // A bookmark, if the client wants them, has all there is and knows less than that.
   void SendDueBookmark();
-  void Expire();
   // With a last bookmark.
   void EndGracefully(Counter& reason);
   // Whatever is still to be sent. A client must not be left to think that its initial events have

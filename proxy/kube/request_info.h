@@ -28,7 +28,8 @@ struct RequestInfo {
 
   // Of the object that is named: "" for a Namespace, whose path says its own name.
   std::string_view object_namespace() const {
-    return resource.group.empty() && resource.resource == "namespaces" ? "" : namespace_name;
+    if (resource.group.empty() && resource.resource == "namespaces") return {};
+    return namespace_name;
   }
 
   // REQUIRES: `target` (path and query as sent) outlives the result.

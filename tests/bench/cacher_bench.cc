@@ -51,7 +51,8 @@ struct Cache {
     window.Append(builder.Take(MonotonicTime()));
     auto made = std::make_unique<CacheReplica::Core>(
         CacheKey(), CacherOptions(),
-        CacheReplica::Core::Outlets{.want_envelope = [] {}, .on_readers = [] {}});
+        CacheReplica::Core::Outlets{.ask = [](std::function<void(Cacher&)>) {},
+                                    .on_readers = [] {}});
     core = made.get();
     replica = std::make_unique<CacheReplica>(std::move(made));
     core->Sync(window, CacheTraits());

@@ -13,6 +13,9 @@ namespace {
 
 const GroupVersionResource kConfigMaps = {"", "v1", "configmaps"};
 
+// Longer than what a string holds in itself.
+constexpr std::string_view kObject = "/api/v1/namespaces/a-namespace-with-a-long-name/configmaps/a";
+
 class AnswerObserverTest : public testing::Test {
  protected:
   // A request to observe the answer of.
@@ -35,17 +38,21 @@ class AnswerObserverTest : public testing::Test {
     return StrCat(R"({"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"a","uid":"u",)",
                   R"("resourceVersion":")", version, "\"}}\n");
   }
-  ReadFloors::Floor Floor(const SnapshotMap& objects = {}) {
-    return floors_.Check(kConfigMaps, objects, dispatcher_.Now());
+  ResourceVersion noted() {
+    return floors_.Get(kConfigMaps, "a-namespace-with-a-long-name").version;
   }
-  ResourceVersion noted() { return Floor().version; }
-  bool unclear() { return Floor().proved_from.has_value(); }
+  bool unclear() {
+    return floors_.Get(kConfigMaps, "a-namespace-with-a-long-name").unclear.has_value();
+  }
+  bool ShowsGone(const SnapshotMap& objects) {
+    return floors_.SaidGone(kConfigMaps, objects, dispatcher_.Now()).has_value();
+  }
 
   ManualDispatcher dispatcher_;
   FakeResponseWriter writer_{dispatcher_};
   ReadFloors floors_;
-  std::unique_ptr<AnswerObserver> observer_ = std::make_unique<AnswerObserver>(
-      writer_, floors_, RequestInfo::Parse("PUT", "/api/v1/namespaces/n/configmaps/a"));
+  std::unique_ptr<AnswerObserver> observer_ =
+      std::make_unique<AnswerObserver>(writer_, floors_, RequestInfo::Parse("PUT", kObject));
 };
 
 TEST_F(AnswerObserverTest, NotesTheVersionBeforeTheClientHasTheAnswer) {
@@ -75,34 +82,35 @@ constexpr std::string_view kGone =
     "\n";
 
 TEST_F(AnswerObserverTest, DeletedObjectMustNotBeShown) {
-  Ask("DELETE", "/api/v1/namespaces/n/configmaps/a");
+  Ask("DELETE", kObject);
   Answer(kGone);
   EXPECT_EQ(writer_.body(), kGone);
   EXPECT_FALSE(noted().is_set());
-  EXPECT_FALSE(Floor().shows_gone);
   SnapshotMap objects;
-  objects.Put(MakeObject({.name = "a", .namespace_name = "n", .uid = "u"}));
-  EXPECT_TRUE(Floor(objects).shows_gone);
-  objects.Put(MakeObject({.name = "a", .namespace_name = "n", .uid = "another"}));
-  EXPECT_FALSE(Floor(objects).shows_gone);
+  objects.Put(
+      MakeObject({.name = "a", .namespace_name = "a-namespace-with-a-long-name", .uid = "u"}));
+  EXPECT_TRUE(ShowsGone(objects));
+  objects.Put(MakeObject(
+      {.name = "a", .namespace_name = "a-namespace-with-a-long-name", .uid = "another"}));
+  EXPECT_FALSE(ShowsGone(objects));
 }
 
-TEST_F(AnswerObserverTest, DeletionThatIsNotOverIsAVersionAndUnclear) {
-  Ask("DELETE", "/api/v1/namespaces/n/configmaps/a");
+TEST_F(AnswerObserverTest, DeletionThatAnswersWithTheObjectIsAVersion) {
+  Ask("DELETE", kObject);
   Answer(Object(7));
   EXPECT_EQ(noted(), V(7));
-  EXPECT_TRUE(unclear());
+  EXPECT_FALSE(unclear());
 }
 
 TEST_F(AnswerObserverTest, DeletionOfACollectionIsUnclear) {
-  Ask("DELETE", "/api/v1/namespaces/n/configmaps");
+  Ask("DELETE", "/api/v1/namespaces/a-namespace-with-a-long-name/configmaps");
   Answer(R"({"kind":"ConfigMapList","apiVersion":"v1","metadata":{"resourceVersion":"9"},)"
          R"("items":[]})");
   EXPECT_TRUE(unclear());
 }
 
 TEST_F(AnswerObserverTest, ReadObjectRaisesTheFloor) {
-  Ask("GET", "/api/v1/namespaces/n/configmaps/a");
+  Ask("GET", kObject);
   Answer(Object(7));
   EXPECT_EQ(noted(), V(7));
   EXPECT_FALSE(unclear());
@@ -134,9 +142,11 @@ TEST_F(AnswerObserverTest, ObservesWhatTellsOfTheResource) {
   const auto observes = [](std::string_view method, std::string_view target) {
     return AnswerObserver::Observes(RequestInfo::Parse(method, target));
   };
-  EXPECT_TRUE(observes("POST", "/api/v1/namespaces/n/configmaps"));
+  EXPECT_TRUE(observes("POST", "/api/v1/namespaces/a-namespace-with-a-long-name/configmaps"));
   EXPECT_TRUE(observes("PATCH", "/api/v1/namespaces/n/pods/p/status"));
   EXPECT_TRUE(observes("DELETE", "/api/v1/namespaces/n/pods"));
+  EXPECT_TRUE(observes("PUT", "/apis/apps/v1/namespaces/n/deployments/d/scale"));
+  EXPECT_TRUE(observes("POST", "/api/v1/namespaces/n/pods/p/eviction"));
   EXPECT_TRUE(observes("GET", "/api/v1/pods"));
   EXPECT_FALSE(observes("GET", "/api/v1/pods?watch=1"));
   EXPECT_FALSE(observes("GET", "/api/v1/namespaces/n/pods/p/log"));

@@ -33,7 +33,12 @@ class ReadCheckTest : public CacheFixture {
     return decision;
   }
   ReadVerdict Check(const Decision& decision) {
-    return CheckRead(decision, *replica_, floors_, arrived_, dispatcher_.Now(), {});
+    return CheckRead(decision, *replica_,
+                     {.floors = floors_,
+                      .told = floors_.Get(decision.key.resource, decision.key.namespace_name),
+                      .arrived = arrived_,
+                      .now = dispatcher_.Now()},
+                     {});
   }
   ReadVerdict Check(std::string_view target) { return Check(Of(target)); }
   void CutOff() {
@@ -89,7 +94,7 @@ TEST_F(ReadCheckTest, WaitsForAVersionThatIsYetToCome) {
 
 TEST_F(ReadCheckTest, NeverGoesBackBehindWhatWasTold) {
   const ResourceVersion next(resource_.version() + 1);
-  floors_.Raise(resource(), next);
+  floors_.Raise(resource(), "", next);
   for (const std::string_view target : {kList, kStreamList}) {
     EXPECT_EQ(Check(target).version, next) << target;
   }
@@ -99,7 +104,7 @@ TEST_F(ReadCheckTest, NeverGoesBackBehindWhatWasTold) {
 }
 
 TEST_F(ReadCheckTest, AWatchThatGoesOnNeedsNoFloor) {
-  floors_.Raise(resource(), V(resource_.version() + 100));
+  floors_.Raise(resource(), "", V(resource_.version() + 100));
   EXPECT_EQ(Check("?watch=1&resourceVersion=11").kind, Kind::kServe);
   EXPECT_EQ(Check("?watch=1&resourceVersion=0&sendInitialEvents=false"
                   "&resourceVersionMatch=NotOlderThan")
@@ -115,13 +120,42 @@ TEST_F(ReadCheckTest, WaitsUntilADeletedObjectIsGone) {
   EXPECT_EQ(verdict.kind, Kind::kWait);
   EXPECT_EQ(verdict.want, Want::kCurrent);
   EXPECT_FALSE(verdict.version.is_set());
+  replica_->WantCurrent();
+  dispatcher_.RunReady();
+  EXPECT_EQ(Check(kList).kind, Kind::kServe) << "it is still there: the deletion was none";
+  floors_.Gone(resource(), a->key(), std::string(a->uid()), dispatcher_.Now() + absl::Seconds(1));
+  EXPECT_EQ(Check(kList).kind, Kind::kServe) << "what is told after it came does not bind it";
   resource_.Delete("default", "a");
   dispatcher_.RunReady();
   EXPECT_EQ(Check(kList).kind, Kind::kServe);
 }
 
+TEST_F(ReadCheckTest, AnObjectIsNotWorthAProof) {
+  dispatcher_.Advance(absl::Seconds(1));
+  arrived_ = dispatcher_.Now();
+  floors_.Unclear(resource(), "", arrived_);
+  head_.target = "/api/v1/namespaces/default/configmaps/a?resourceVersion=0";
+  head_.method = "GET";
+  head_.end_of_stream = true;
+  const ReadVerdict verdict = Check(Decide(head_, {}));
+  EXPECT_EQ(verdict.kind, Kind::kForward);
+  EXPECT_EQ(verdict.reason, ForwardReason::kNotCurrent);
+}
+
+TEST_F(ReadCheckTest, NobodyWaitsForAnAnswerThatHasFailed) {
+  dispatcher_.Advance(absl::Seconds(31));
+  resource_.SetFaults(
+      [](FakeResource::Faults& faults) { faults.reviews.push_back(UnavailableError("no")); });
+  EXPECT_EQ(Check(kList).want, Want::kAccess);
+  replica_->WantAccess(ReadVerb::kList);
+  dispatcher_.RunReady();
+  EXPECT_EQ(Check(kList).kind, Kind::kForward);
+  dispatcher_.Advance(absl::Seconds(2));
+  EXPECT_EQ(Check(kList).want, Want::kAccess);
+}
+
 TEST_F(ReadCheckTest, WhatIsUnclearNeedsAProof) {
-  floors_.Unclear(resource(), dispatcher_.Now());
+  floors_.Unclear(resource(), "", dispatcher_.Now());
   const ReadVerdict verdict = Check(kList);
   EXPECT_EQ(verdict.kind, Kind::kWait);
   EXPECT_EQ(verdict.want, Want::kCurrent);
@@ -132,7 +166,7 @@ TEST_F(ReadCheckTest, WhatIsUnclearNeedsAProof) {
 }
 
 TEST_F(ReadCheckTest, WhatWasUnclearLongAgoIsSettledByAWatchThatIsUp) {
-  floors_.Unclear(resource(), dispatcher_.Now());
+  floors_.Unclear(resource(), "", dispatcher_.Now());
   dispatcher_.Advance(absl::Minutes(3));
   replica_->WantAccess(ReadVerb::kList);
   dispatcher_.RunReady();

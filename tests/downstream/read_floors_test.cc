@@ -22,49 +22,71 @@ SnapshotMap Holding(std::string_view name, std::string_view uid) {
 
 TEST(ReadFloorsTest, NothingIsAskedOfAResourceThatNobodyWasToldOf) {
   ReadFloors floors;
-  floors.Raise(kNodes, V(5));
-  const ReadFloors::Floor floor = floors.Check(kPods, {}, At(absl::Seconds(1)));
-  EXPECT_FALSE(floor.version.is_set());
-  EXPECT_FALSE(floor.proved_from.has_value());
-  EXPECT_FALSE(floor.shows_gone);
+  floors.Raise(kNodes, "", V(5));
+  EXPECT_FALSE(floors.Get(kPods, "").version.is_set());
+  EXPECT_FALSE(floors.Get(kPods, "").unclear.has_value());
 }
 
 TEST(ReadFloorsTest, AFloorOnlyRises) {
   ReadFloors floors;
-  floors.Raise(kPods, V(5));
-  floors.Raise(kPods, V(3));
-  EXPECT_EQ(floors.Check(kPods, {}, At(absl::Seconds(1))).version, V(5));
-  floors.Unclear(kPods, At(absl::Seconds(9)));
-  floors.Unclear(kPods, At(absl::Seconds(7)));
-  EXPECT_EQ(floors.Check(kPods, {}, At(absl::Seconds(10))).proved_from, At(absl::Seconds(9)));
+  floors.Raise(kPods, "a", V(5));
+  floors.Raise(kPods, "a", V(3));
+  EXPECT_EQ(floors.Get(kPods, "a").version, V(5));
+  floors.Unclear(kPods, "a", At(absl::Seconds(9)));
+  floors.Unclear(kPods, "a", At(absl::Seconds(7)));
+  EXPECT_EQ(floors.Get(kPods, "a").unclear, At(absl::Seconds(9)));
+}
+
+TEST(ReadFloorsTest, ANamespaceIsBoundByWhatWasToldOfItAndOfAll) {
+  ReadFloors floors;
+  floors.Raise(kPods, "a", V(5));
+  floors.Raise(kPods, "b", V(7));
+  EXPECT_EQ(floors.Get(kPods, "a").version, V(5));
+  EXPECT_EQ(floors.Get(kPods, "c").version, V(0));
+  EXPECT_EQ(floors.Get(kPods, "").version, V(7));
+  floors.Raise(kPods, "", V(6));
+  EXPECT_EQ(floors.Get(kPods, "a").version, V(6));
+  EXPECT_EQ(floors.Get(kPods, "b").version, V(7));
+}
+
+TEST(ReadFloorsTest, TheVersionsOfAGroupAreOne) {
+  ReadFloors floors;
+  floors.Raise({"autoscaling", "v2", "horizontalpodautoscalers"}, "a", V(5));
+  EXPECT_EQ(floors.Get({"autoscaling", "v1", "horizontalpodautoscalers"}, "a").version, V(5));
+}
+
+TEST(ReadFloorsTest, NamespacesBeyondTheLimitCountAsAll) {
+  ReadFloors floors;
+  for (int i = 0; i < 1001; ++i) floors.Raise(kPods, StrCat("ns", i), V(i + 1));
+  EXPECT_EQ(floors.Get(kPods, "ns999").version, V(1001));
 }
 
 TEST(ReadFloorsTest, AnObjectThatIsGoneIsNotShownAgain) {
   ReadFloors floors;
-  floors.Gone(kPods, {"default", "a"}, "u1", At(absl::Seconds(1)));
-  EXPECT_TRUE(floors.Check(kPods, Holding("a", "u1"), At(absl::Seconds(2))).shows_gone);
-  EXPECT_FALSE(floors.Check(kPods, Holding("a", "u2"), At(absl::Seconds(2))).shows_gone);
-  EXPECT_FALSE(floors.Check(kPods, Holding("b", "u1"), At(absl::Seconds(2))).shows_gone);
+  const MonotonicTime said = At(absl::Seconds(1));
+  floors.Gone(kPods, {"default", "a"}, "u1", said);
+  EXPECT_EQ(floors.SaidGone(kPods, Holding("a", "u1"), At(absl::Seconds(2))), said);
+  EXPECT_EQ(floors.SaidGone(kPods, Holding("a", "u1"), At(absl::ZeroDuration())), std::nullopt);
+  EXPECT_EQ(floors.SaidGone(kPods, Holding("a", "u2"), At(absl::Seconds(2))), std::nullopt);
+  EXPECT_EQ(floors.SaidGone(kPods, Holding("b", "u1"), At(absl::Seconds(2))), std::nullopt);
 }
 
-TEST(ReadFloorsTest, ADeletionOfLongAgoIsUnclear) {
+TEST(ReadFloorsTest, ADeletionOfLongAgoIsUnclearOnceAnotherCame) {
   ReadFloors floors;
   floors.Gone(kPods, {"default", "a"}, "u1", At(absl::Seconds(1)));
-  const ReadFloors::Floor floor = floors.Check(kPods, Holding("a", "u1"), At(absl::Minutes(5)));
-  EXPECT_FALSE(floor.shows_gone);
-  EXPECT_EQ(floor.proved_from, At(absl::Seconds(1)));
+  floors.Gone(kPods, {"default", "b"}, "u2", At(absl::Minutes(5)));
+  EXPECT_EQ(floors.SaidGone(kPods, Holding("a", "u1"), At(absl::Minutes(6))), std::nullopt);
+  EXPECT_EQ(floors.Get(kPods, "default").unclear, At(absl::Seconds(1)));
 }
 
 TEST(ReadFloorsTest, TooManyDeletionsAreUnclear) {
   ReadFloors floors;
-  for (int i = 0; i < 1500; ++i) {
-    floors.Gone(kPods, {"default", StrCat("n", i)}, "u",
-                At(absl::Seconds(1) + absl::Milliseconds(i)));
-  }
-  const ReadFloors::Floor floor = floors.Check(kPods, Holding("n499", "u"), At(absl::Seconds(3)));
-  EXPECT_FALSE(floor.shows_gone);
-  EXPECT_EQ(floor.proved_from, At(absl::Seconds(1) + absl::Milliseconds(499)));
-  EXPECT_TRUE(floors.Check(kPods, Holding("n500", "u"), At(absl::Seconds(3))).shows_gone);
+  const auto when = [](int i) { return At(absl::Seconds(1) + absl::Milliseconds(i)); };
+  for (int i = 0; i < 1500; ++i) floors.Gone(kPods, {"default", StrCat("n", i)}, "u", when(i));
+  const MonotonicTime now = At(absl::Seconds(3));
+  EXPECT_EQ(floors.SaidGone(kPods, Holding("n499", "u"), now), std::nullopt);
+  EXPECT_EQ(floors.Get(kPods, "default").unclear, when(499));
+  EXPECT_EQ(floors.SaidGone(kPods, Holding("n500", "u"), now), when(500));
 }
 
 }  // namespace

@@ -160,5 +160,16 @@ TEST(RequestInfoPathTest, TellsWhetherThePathIsSpeltAsUsual) {
   }
 }
 
+TEST(RequestInfoTest, ANamespaceIsInNone) {
+  const auto of = [](std::string_view target) {
+    return std::string(RequestInfo::Parse("GET", target).object_namespace());
+  };
+  EXPECT_EQ(of("/api/v1/namespaces/one-with-a-long-name"), "");
+  EXPECT_EQ(of("/api/v1/namespaces/one-with-a-long-name/configmaps/a"), "one-with-a-long-name");
+  const RequestInfo info =
+      RequestInfo::Parse("GET", "/api/v1/namespaces/one-with-a-long-name/configmaps/a");
+  EXPECT_EQ(info.object_namespace().data(), info.namespace_name.data()) << "a view, not a copy's";
+}
+
 }  // namespace
 }  // namespace weir
