@@ -29,6 +29,7 @@ type trial struct {
 	options differential.Options
 	length  time.Duration             // without E2E_DIFF_SECONDS
 	fault   func(ctx context.Context) // until the context ends; then all is well again
+	payload int                       // bytes of a ConfigMap at most; 0: some
 	hurts   bool                      // the fault must be felt by those who have no Weir
 	judge   func(*differential.Summary) error
 }
@@ -55,7 +56,8 @@ func (trial *trial) run(t *testing.T, server *harness.APIServer, ways []*way) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	writers := need(differential.StartWriters(ctx, server.Config("admin"), seed, writesPerSecond, events))(t)
+	writers := need(differential.StartWriters(ctx, server.Config("admin"), differential.WriterOptions{
+		Seed: seed, PerSecond: writesPerSecond, Limit: events, Payload: max(trial.payload, 2000)}))(t)
 	run := need(differential.Start(trial.options, all))(t)
 	began := time.Now()
 	must(t, run.WaitStarted(30*time.Second, false))

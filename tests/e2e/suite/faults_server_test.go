@@ -91,7 +91,12 @@ func newestVersion(ctx context.Context, client *harness.RawClient) uint64 {
 func TestDifferentialWithATinyWindow(t *testing.T) {
 	server := diffCluster(t)
 	ways := allWays(t, server, "--config", configFile(t, "cache:\n  windowEvents: 5\n"))
-	trial := trial{options: differential.Options{Folds: true, Habits: []differential.Habit{differential.Pauses}}, length: faultLength, judge: (*differential.Summary).Undisturbed}
+	options := differential.Options{
+		Folds:  true,
+		Habits: []differential.Habit{differential.Pauses},
+		Scopes: []differential.Scope{{Resource: differential.ConfigMaps}, {Resource: differential.ConfigMaps, Labels: "color=red"}},
+	}
+	trial := trial{options: options, length: faultLength, payload: 20_000, judge: (*differential.Summary).Undisturbed}
 	trial.run(t, server, ways)
 	for _, w := range ways {
 		if w.weir == nil {

@@ -36,8 +36,9 @@ type Options struct {
 	Folds bool
 	// What comes from Weir's memory must not even be older than what it has forwarded.
 	Strict bool
-	// Only these habits, and not all.
+	// Only these, and not all there are.
 	Habits []Habit
+	Scopes []Scope
 	// What Weir forwards may come from a server that lags behind the others.
 	Lags bool
 }
@@ -71,7 +72,10 @@ func Start(options Options, ways []*Way) (*Run, error) {
 	if options.Habits == nil {
 		options.Habits = allHabits
 	}
-	plans := plan(rand.New(rand.NewSource(options.Seed)), options.Observers, options.Habits)
+	if options.Scopes == nil {
+		options.Scopes = Scopes
+	}
+	plans := plan(rand.New(rand.NewSource(options.Seed)), options)
 	for i, way := range ways {
 		if err := r.populate(i, way, plans); err != nil {
 			cancel()
@@ -102,12 +106,13 @@ func (r *Run) start(ctx context.Context, truth bool) {
 }
 
 // plan draws observers so that each scope, shape, start and habit has its turn.
-func plan(random *rand.Rand, number int, habits []Habit) []Observer {
-	plans := make([]Observer, number)
+func plan(random *rand.Rand, options Options) []Observer {
+	scopes, habits := options.Scopes, options.Habits
+	plans := make([]Observer, options.Observers)
 	var scopeOrder, openingOrder, habitOrder []int
 	for i := range plans {
-		if i%len(Scopes) == 0 {
-			scopeOrder = random.Perm(len(Scopes))
+		if i%len(scopes) == 0 {
+			scopeOrder = random.Perm(len(scopes))
 		}
 		if i%len(openings) == 0 {
 			openingOrder = random.Perm(len(openings))
@@ -115,7 +120,7 @@ func plan(random *rand.Rand, number int, habits []Habit) []Observer {
 		if i%len(habits) == 0 {
 			habitOrder = random.Perm(len(habits))
 		}
-		scope := Scopes[scopeOrder[i%len(Scopes)]]
+		scope := scopes[scopeOrder[i%len(scopes)]]
 		shapes := scope.Resource.Shapes()
 		for _, shape := range shapes {
 			if !shape.Metadata {

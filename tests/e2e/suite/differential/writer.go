@@ -40,14 +40,22 @@ type Writers struct {
 	done       sync.WaitGroup
 	operations atomic.Int64
 	limit      int64
+	payload    int // a ConfigMap has up to so many bytes
 
 	mu  sync.Mutex
 	err error
 }
 
-// StartWriters writes some times a second, until Stop or, if limit is not 0, until so
-// many operations are done.
-func StartWriters(ctx context.Context, config *rest.Config, seed int64, perSecond, limit int) (*Writers, error) {
+// WriterOptions says how much is written.
+type WriterOptions struct {
+	Seed      int64
+	PerSecond int
+	Limit     int // so many operations, if not 0; otherwise until Stop
+	Payload   int // bytes of a ConfigMap at most
+}
+
+// StartWriters starts them.
+func StartWriters(ctx context.Context, config *rest.Config, o WriterOptions) (*Writers, error) {
 	client, err := dynamic.NewForConfig(config)
 	if err != nil {
 		return nil, err
@@ -57,11 +65,11 @@ func StartWriters(ctx context.Context, config *rest.Config, seed int64, perSecon
 			return nil, err
 		}
 	}
-	w := &Writers{client: client, stop: make(chan struct{}), limit: int64(limit)}
+	w := &Writers{client: client, stop: make(chan struct{}), limit: int64(o.Limit), payload: o.Payload}
 	for i := range writersInParallel {
 		w.done.Add(1)
-		random := rand.New(rand.NewSource(seed + int64(i)))
-		go w.run(ctx, random, time.Second*writersInParallel/time.Duration(perSecond))
+		random := rand.New(rand.NewSource(o.Seed + int64(i)))
+		go w.run(ctx, random, time.Second*writersInParallel/time.Duration(o.PerSecond))
 	}
 	return w, nil
 }
@@ -114,7 +122,7 @@ func (w *Writers) step(ctx context.Context, random *rand.Rand) error {
 	var err error
 	switch choice := random.Intn(100); {
 	case choice < 25:
-		_, err = client.Create(ctx, newObject(random, resource, namespace, name), metav1.CreateOptions{})
+		_, err = client.Create(ctx, w.newObject(random, resource, namespace, name), metav1.CreateOptions{})
 	case choice < 50: // moves it into selectors and out of them
 		err = patch(ctx, client, name, fmt.Sprintf(`{"metadata":{"labels":{"color":%q}}}`, colors[random.Intn(len(colors))]))
 	case choice < 65:
@@ -129,7 +137,7 @@ func (w *Writers) step(ctx context.Context, random *rand.Rand) error {
 		err = client.Delete(ctx, name, atOnce)
 	case choice < 98: // the same name with another uid
 		if err = client.Delete(ctx, name, atOnce); err == nil {
-			_, err = client.Create(ctx, newObject(random, resource, namespace, name), metav1.CreateOptions{})
+			_, err = client.Create(ctx, w.newObject(random, resource, namespace, name), metav1.CreateOptions{})
 		}
 	case choice < 99:
 		err = client.DeleteCollection(ctx, atOnce, metav1.ListOptions{LabelSelector: "color=" + colors[random.Intn(len(colors))]})
@@ -156,11 +164,11 @@ func (w *Writers) change(ctx context.Context, random *rand.Rand, client dynamic.
 	return patch(ctx, client, name, fmt.Sprintf(`{"data":{"counter":"%d \"}\\ <é>"}}`, random.Intn(1000)))
 }
 
-func newObject(random *rand.Rand, resource schema.GroupVersionResource, namespace, name string) *unstructured.Unstructured {
+func (w *Writers) newObject(random *rand.Rand, resource schema.GroupVersionResource, namespace, name string) *unstructured.Unstructured {
 	var o *unstructured.Unstructured
 	switch resource {
 	case harness.ConfigMaps:
-		o = harness.NewConfigMap(namespace, name, nil, random.Intn(2000))
+		o = harness.NewConfigMap(namespace, name, nil, random.Intn(w.payload))
 	case harness.Foos:
 		o = harness.NewFoo(namespace, name, 1+random.Int63n(9))
 	default:
