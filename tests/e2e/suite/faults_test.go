@@ -148,7 +148,7 @@ func TestDifferentialWithServerFlags(t *testing.T) {
 	} {
 		t.Run(fault.name, func(t *testing.T) {
 			server := diffCluster(t, fault.flags...)
-			trial := trial{options: exact, length: faultLength, hurts: fault.hurts, judge: (*differential.Summary).Undisturbed}
+			trial := trial{options: exact, length: faultLength, hurts: fault.hurts, judge: (*differential.Summary).Shimmed}
 			trial.run(t, server, allWays(t, server))
 		})
 	}

@@ -231,7 +231,6 @@ func (o *Observer) refused(initial bool, err error) {
 			// This server has no stream-list: go on without, as client-go does.
 			if !o.mayBeForwarded() {
 				o.counts.Unsupported++
-				o.noticed()
 			}
 			o.Start, o.noStreams = ListAny, true
 		}
