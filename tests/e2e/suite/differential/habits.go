@@ -56,6 +56,9 @@ func (o *Observer) closeLater(cancel context.CancelFunc) *time.Timer {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	after := time.Duration(200+o.random.Intn(2500)) * time.Millisecond
+	if o.Habit == StartsNew {
+		after /= 4 // what is sent first is worth many looks
+	}
 	if o.Habit != Resumes && o.Habit != StartsNew || o.calm {
 		after = time.Hour
 	}
