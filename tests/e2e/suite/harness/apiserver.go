@@ -29,9 +29,13 @@ import (
 //	                 audit log tells its requests from all others
 //	owner, other     of the conformance suite; "owner-again" is another token of owner
 //	limited, nobody  may do what RBAC grants them: nothing at first
+//	plain-NN         likewise, for tests that need many of those
 //
 // admin, the operators, owner and other are in system:masters.
-const operatorCount = 120
+const (
+	operatorCount = 120
+	plainCount    = 20
+)
 
 // APIServer is a real kube-apiserver with etcd, as a child process.
 type APIServer struct {
@@ -44,6 +48,8 @@ type APIServer struct {
 	flags   []string
 	process *Process
 	nextOp  int
+
+	nextPlain int
 }
 
 // StartAPIServer makes a cluster in a directory and waits until it is ready.
@@ -133,6 +139,9 @@ func tokens() string {
 	for i := range operatorCount {
 		line(operatorName(i), "system:masters")
 	}
+	for i := range plainCount {
+		line(plainName(i), "")
+	}
 	return csv.String()
 }
 
@@ -147,6 +156,17 @@ func (s *APIServer) NewOperator() string {
 	}
 	s.nextOp++
 	return operatorName(s.nextOp - 1)
+}
+
+func plainName(i int) string { return fmt.Sprintf("plain-%02d", i) }
+
+// NewPlainUser returns a user without rights that no test has used before.
+func (s *APIServer) NewPlainUser() string {
+	if s.nextPlain == plainCount {
+		panic("harness: raise plainCount")
+	}
+	s.nextPlain++
+	return plainName(s.nextPlain - 1)
 }
 
 func (s *APIServer) start() error {
@@ -238,6 +258,11 @@ func (s *APIServer) Config(user string) *rest.Config {
 // empty means the API server's own.
 func (s *APIServer) WriteKubeconfig(path, user, address string) error {
 	return s.writeKubeconfig(path, address, &clientcmdapi.AuthInfo{Token: tokenOf(user)})
+}
+
+// WriteTokenKubeconfig is WriteKubeconfig for any token.
+func (s *APIServer) WriteTokenKubeconfig(path, token string) error {
+	return s.writeKubeconfig(path, "", &clientcmdapi.AuthInfo{Token: token})
 }
 
 // WriteTokenFileKubeconfig is WriteKubeconfig for a token that changes in a file.

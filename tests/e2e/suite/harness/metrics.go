@@ -77,3 +77,28 @@ func (w *Weir) Metric(name string) (float64, error) {
 	}
 	return total, nil
 }
+
+// FromCache is how many requests for a resource Weir has answered from its caches, by verb.
+func (w *Weir) FromCache(resource string) (map[string]int, error) {
+	page, err := w.AdminPage("/metrics")
+	if err != nil {
+		return nil, err
+	}
+	answered := map[string]int{}
+	for _, line := range strings.Split(page, "\n") {
+		if !strings.HasPrefix(line, "weir_downstream_requests_total{") ||
+			!strings.Contains(line, `source="cache"`) || !namesAny(line, []string{resource}) {
+			continue
+		}
+		value, err := strconv.ParseFloat(line[strings.LastIndexByte(line, ' ')+1:], 64)
+		if err != nil {
+			return nil, err
+		}
+		for _, verb := range []string{"get", "list", "watch"} {
+			if strings.Contains(line, `verb="`+verb+`"`) {
+				answered[verb] += int(value)
+			}
+		}
+	}
+	return answered, nil
+}
