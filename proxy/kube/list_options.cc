@@ -48,10 +48,21 @@ absl::Status ReadNumber(std::string_view name, std::string_view value,
       StrCat("query parameter ", name, " is not a number: ", Quoted(value)));
 }
 
-// The durations that clients send: "32s". Any other is for the API server to take or to refuse.
+// The durations that clients send, as Go writes them: "32s", "8m0s", "1h0m0s", "500ms". Any other
+// is for the API server to take or to refuse.
 bool IsPlainDuration(std::string_view text) {
-  const size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
-  return digits > 0 && (text.substr(digits) == "s" || text.substr(digits) == "ms");
+  constexpr size_t kMostDigits = 6;
+  if (text.empty()) return false;
+  while (!text.empty()) {
+    const size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
+    text.remove_prefix(digits);
+    const size_t unit = std::min(text.find_first_of("0123456789"), text.size());
+    const std::string_view name = text.substr(0, unit);
+    if (digits == 0 || digits > kMostDigits) return false;
+    if (name != "h" && name != "m" && name != "s" && name != "ms") return false;
+    text.remove_prefix(unit);
+  }
+  return true;
 }
 
 // Reads ListOptions from parameters; keeps the first value of each name.

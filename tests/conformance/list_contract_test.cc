@@ -240,7 +240,7 @@ TEST_P(WatchContractTest, MetadataComesInProtobufOfEveryKind) {
   const TestHeaders headers = {{"Accept",
                                 "application/vnd.kubernetes.protobuf;as=PartialObjectMetadataList;"
                                 "g=meta.k8s.io;v=v1"}};
-  const TestResponse answer = client_->Get(Url("resourceVersion="), headers);
+  const TestResponse answer = client_->Get(Url("resourceVersion=", "default"), headers);
   ASSERT_EQ(answer.status, 200) << answer.body;
   ListDecoder decoder(Representation::kProtobuf);
   std::vector<ObjectPtr> items;
@@ -251,7 +251,7 @@ TEST_P(WatchContractTest, MetadataComesInProtobufOfEveryKind) {
   EXPECT_EQ(items[0]->name(), "a");
   EXPECT_EQ(items[0]->version(), ResourceVersion(version));
   CatchUp();
-  ExpectSameAnswer("GET", Url("resourceVersion=0"), headers);
+  ExpectSameAnswer("GET", Url("resourceVersion=0", "default"), headers);
 }
 
 TEST_P(WatchContractTest, KindWithoutProtobufAnswersInTheNextBestEncoding) {

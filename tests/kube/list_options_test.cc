@@ -81,10 +81,13 @@ TEST(ListOptionsTest, UnknownParametersAreReported) {
                             "drop=metadata.managedFields", "=x", "watch%20=1", "kind=Pod"}) {
     EXPECT_TRUE(MustParse(query).has_other_parameters) << query;
   }
-  EXPECT_FALSE(MustParse("timeout=32s&timeoutSeconds=5").has_other_parameters);
+  for (const char* query : {"timeout=32s&timeoutSeconds=5", "timeout=8m0s", "timeout=1h0m0s",
+                            "timeout=500ms", "timeout=9m14s"}) {
+    EXPECT_FALSE(MustParse(query).has_other_parameters) << query;
+  }
   // The API server refuses some of these.
-  for (const char* query :
-       {"timeout=soon", "timeout=5", "timeout=", "timeout=1h2m", "timeout=-1s"}) {
+  for (const char* query : {"timeout=soon", "timeout=5", "timeout=", "timeout=1h2", "timeout=m",
+                            "timeout=99999999h", "timeout=-1s"}) {
     EXPECT_TRUE(MustParse(query).has_other_parameters) << query;
   }
 }

@@ -39,9 +39,22 @@ func TestInformersAtOnceCostOneList(t *testing.T) {
 			return
 		}
 		if requests.WholeStates() != 1 || requests.Count("watch") > 1 {
-			t.Errorf("want one LIST and one WATCH, or one stream-list; the API server received\n%s", requests)
+			t.Errorf("want one LIST and one WATCH, or one stream-list; the API server received\n%s\nand Weir says\n%s",
+				requests, answers(t, w))
 		}
 	})
+}
+
+// answers is what Weir says of what it answered from where, and why.
+func answers(t *testing.T, w *way) string {
+	t.Helper()
+	var lines []string
+	for _, line := range strings.Split(need(w.weir.AdminPage("/metrics"))(t), "\n") {
+		if strings.HasPrefix(line, "weir_downstream_requests_total{") {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, "\n")
 }
 
 // startInformers returns once all of them are synced.
