@@ -177,6 +177,7 @@ void Cacher::PublishTraits() {
 }
 
 void Cacher::OnHealth(bool healthy) {
+  proof_.OnHealth(healthy);
   traits_.healthy = healthy;
   traits_.health_changed = env_.dispatcher.Now();
   PublishTraits();

@@ -119,6 +119,13 @@ void CurrencyProof::OnListed() {
   OnProgress();
 }
 
+void CurrencyProof::OnHealth(bool healthy) {
+  if (std::exchange(watch_up_, healthy) == healthy || phase_ != Phase::kComparing) return;
+  // It has as long again for what it missed.
+  deadline_ = env_.dispatcher.Now() + kWait;
+  Arm();
+}
+
 // In a turn of its own, so that all who ask in this one share a list.
 void CurrencyProof::BeginSoon() {
   const bool wanted = most_recent_wanted_ || version_wanted_.is_set();
@@ -127,7 +134,11 @@ void CurrencyProof::BeginSoon() {
 }
 
 void CurrencyProof::Arm() {
-  const MonotonicTime next = progress_ ? std::min(deadline_, compared_ + kSpacing) : deadline_;
+  if (!watch_up_ && !progress_) return timer_->Disable();
+  const MonotonicTime spaced = compared_ + kSpacing;
+  const MonotonicTime next = !progress_  ? deadline_
+                             : watch_up_ ? std::min(deadline_, spaced)
+                                         : spaced;
   timer_->Enable(std::max(absl::ZeroDuration(), next - env_.dispatcher.Now()));
 }
 
@@ -175,7 +186,8 @@ void CurrencyProof::Compare() {
                   : ahead ? env_.stats.proofs_ahead
                           : env_.stats.proofs_equal);
   }
-  if (verdict == Verdict::kLost || compared_ >= deadline_) return Repair();
+  const bool in_vain = watch_up_ && compared_ >= deadline_;
+  if (verdict == Verdict::kLost || in_vain) return Repair();
   waited_ = true;
   Arm();
 }
@@ -235,6 +247,8 @@ void CurrencyProof::Fail(std::string_view why) {
   LogWarning("cannot prove that the cache is current",
              {{"resource", env_.resource}, {"because", why}});
   phase_ = Phase::kIdle;
+  differences_ = {};
+  timer_->Disable();
   BeginSoon();
 }
 

@@ -52,6 +52,8 @@ class CurrencyProof {
   void OnProgress();
   // The resource was listed as a whole.
   void OnListed();
+  // Whether the watch is up: what it has not brought while it is down is not lost.
+  void OnHealth(bool healthy);
 
  private:
   enum class Phase { kIdle, kListing, kComparing, kRepairing };
@@ -78,6 +80,7 @@ class CurrencyProof {
   ResourceVersion version_wanted_;
 
   // Of the present proof.
+  bool watch_up_ = false;
   Phase phase_ = Phase::kIdle;
   bool most_recent_ = false;
   MonotonicTime began_;

@@ -120,6 +120,23 @@ TEST_F(CurrencyProofTest, ListsAgainWhatTheWatchHasNotBroughtIn3Seconds) {
   EXPECT_EQ(resource_.last_list_at_least(), V(12));
 }
 
+TEST_F(CurrencyProofTest, WhatAWatchThatIsDownHasNotBroughtIsNotLost) {
+  CacheReplica& replica = Replica();
+  Lag(true);
+  resource_.Put({.name = "a"});
+  replica.WantCurrent();
+  dispatcher_.Advance(absl::Seconds(1));
+  resource_.SetFaults([](auto& faults) { faults.watches = {UnavailableError("still down")}; });
+  resource_.CutWatches(UnavailableError("cut"));
+  Lag(false);
+  dispatcher_.RunReady();
+  EXPECT_EQ(Proofs("waited"), 0);
+  dispatcher_.Advance(absl::Seconds(10));
+  EXPECT_EQ(StateOf(replica), resource_.State()) << "the watch has resumed";
+  EXPECT_EQ(Proofs("waited"), 1);
+  EXPECT_EQ(Stat("repairs_total") + Stat("relists_total"), 0);
+}
+
 TEST_F(CurrencyProofTest, ListsAgainAtOnceWhereNothingMoreCanCome) {
   CacheReplica& replica = Replica();
   WatchCursor cursor = CursorNow(replica);
@@ -317,16 +334,14 @@ TEST_F(CurrencyProofTest, ARelistInTheMiddleIsAsGoodAsTheWatch) {
 
 TEST_F(CurrencyProofTest, ARepairWaitsForAnApiServerThatIsGone) {
   CacheReplica& replica = Replica();
-  resource_.SetFaults([](auto& faults) {
-    faults.watches = {UnavailableError("1"), UnavailableError("2")};
-    faults.lists = {UnavailableError("3")};
-  });
-  resource_.CutWatches(UnavailableError("0"));
+  resource_.SetFaults([](auto& faults) { faults.lists = {UnavailableError("gone")}; });
+  Lag(true);
   resource_.Put({.name = "a"});
   replica.WantCurrent();
   dispatcher_.Advance(absl::Milliseconds(3010));
   EXPECT_EQ(Stat("repairs_total"), 1);
   EXPECT_EQ(Proofs("repaired"), 0);
+  Lag(false);
   replica.WantCurrent();
   dispatcher_.Advance(absl::Minutes(1));
   EXPECT_EQ(Proofs("repaired"), 1);

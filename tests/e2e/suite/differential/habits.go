@@ -46,6 +46,7 @@ type Counts struct {
 	RefusedStarts int // the same for lists and watches from nothing
 	Unsupported   int // of those: stream-lists that Weir should have made itself
 	CleanEnds     int // ends of a watch that nobody asked for
+	EndsBeyond    int // the same of a watch that began at the version of a forwarded answer
 	UncleanEnds   int
 	Forwarded     int // watches that Weir let the API server answer
 	Disturbed     int // ends and errors of those

@@ -42,6 +42,7 @@ type Observer struct {
 	noStreams bool // the server knows no stream-lists
 	expected  bool // the watch ends because the observer made it
 	forwarded bool // Weir did not serve the watch itself
+	beyond    bool // it does, but began at the version of a forwarded answer
 	calm      bool // writers have stopped: stay where you are
 }
 
@@ -205,6 +206,8 @@ func (o *Observer) session(ctx context.Context, query []string) bool {
 	}
 	o.counts.Watches++
 	o.expected = false
+	// Its version may be one that Weir itself has not reached.
+	o.beyond = !initial && o.forwarded && !forwarded
 	if o.forwarded = forwarded; forwarded {
 		o.counts.Forwarded++
 	}
@@ -336,6 +339,8 @@ func (o *Observer) ended(err error, timed bool) {
 		switch {
 		case o.forwarded:
 			o.counts.Disturbed++
+		case err == io.EOF && o.beyond:
+			o.counts.EndsBeyond++
 		case err == io.EOF:
 			o.counts.CleanEnds++
 			o.noticed()

@@ -59,6 +59,7 @@ func (c *Counts) add(other Counts) {
 	c.RefusedStarts += other.RefusedStarts
 	c.Unsupported += other.Unsupported
 	c.CleanEnds += other.CleanEnds
+	c.EndsBeyond += other.EndsBeyond
 	c.UncleanEnds += other.UncleanEnds
 	c.Forwarded += other.Forwarded
 	c.Disturbed += other.Disturbed
@@ -84,7 +85,8 @@ func (c Counts) String() string {
 	}{
 		{"events", c.Events}, {"bookmarks", c.Bookmarks}, {"watches", c.Watches}, {"lists", c.Lists},
 		{"expired", c.Expired}, {"refused", c.Refused}, {"refused starts", c.RefusedStarts},
-		{"unsupported", c.Unsupported}, {"clean ends", c.CleanEnds}, {"unclean ends", c.UncleanEnds},
+		{"unsupported", c.Unsupported}, {"clean ends", c.CleanEnds}, {"ends of watches from forwarded versions", c.EndsBeyond},
+		{"unclean ends", c.UncleanEnds},
 		{"forwarded watches", c.Forwarded}, {"disturbances of those", c.Disturbed},
 	} {
 		if part.number > 0 {
@@ -95,7 +97,8 @@ func (c Counts) String() string {
 }
 
 // Undisturbed wants that no client of Weir's cache has noticed anything: what a fault did
-// to the API server's own clients is not asked.
+// to the API server's own clients is not asked. A watch that began at a version of a forwarded
+// answer, beyond what Weir had, may be ended cleanly when Weir has to list: its client resumes it.
 func (s *Summary) Undisturbed() error {
 	var wrong []error
 	for _, way := range s.weirs {
