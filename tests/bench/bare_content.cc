@@ -8,7 +8,11 @@ namespace weir::bench {
 namespace {
 
 constexpr std::string_view kReviewPath = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
+constexpr std::string_view kAccessPath = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
 constexpr std::string_view kListPath = "/api/v1/configmaps";
+constexpr std::string_view kAllowed =
+    R"({"kind":"SelfSubjectAccessReview","apiVersion":"authorization.k8s.io/v1",)"
+    R"("metadata":{},"spec":{},"status":{"allowed":true}})";
 constexpr std::string_view kBigPath = "/big/";
 constexpr size_t kMiB = 1 << 20;
 constexpr uint64_t kMaxBigMiB = 1 << 20;
@@ -104,6 +108,7 @@ BareAnswer BareContent::Answer(std::string_view method, std::string_view target)
   const std::string_view path = target.substr(0, mark);
   const std::string_view query = mark == std::string_view::npos ? "" : target.substr(mark + 1);
   if (method == "POST" && path == kReviewPath) return {.status = 201, .data = review_};
+  if (method == "POST" && path == kAccessPath) return {.status = 201, .data = kAllowed};
   if (path.starts_with(kBigPath)) {
     const uint64_t size = Number(path.substr(kBigPath.size()));
     return {.data = filler_, .repeats = std::clamp<uint64_t>(size, 1, kMaxBigMiB)};
