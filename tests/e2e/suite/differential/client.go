@@ -12,6 +12,12 @@ type Allowances struct {
 	// Deletions that were found by comparing two lists carry the version that the watch
 	// has seen already, and come again to a client that resumes there. Nothing else may.
 	InferredDeletions bool
+	// Weir has had to list again, and what was between two lists is not known. An object that
+	// has left a selector is deleted with the last state that Weir knows, which need not be
+	// the last that it had. A client that leaves in the middle of such a difference has seen
+	// no state that there ever was: the API server, which it is sent to when it comes back,
+	// may tell it of the change or the end of an object that it has not been told of.
+	Relists bool
 	// What is answered from memory may be older than what was forwarded before: Weir does
 	// not read what it forwards. It must never be older than what came from memory.
 	OlderThanForwarded bool
@@ -82,6 +88,7 @@ type Client struct {
 	earlier     map[string]held
 	stateBefore uint64 // of the objects in earlier
 	Inferred    int    // deletions that needed the allowance
+	torn        bool   // the last that came from memory may be the middle of a difference
 
 	recent []string
 	next   int
@@ -146,6 +153,7 @@ func (c *Client) List(version uint64, items []Object) error {
 	}
 	c.reach(version)
 	c.phase = live
+	c.torn = false
 	return wrong
 }
 
@@ -177,6 +185,7 @@ func (c *Client) Forwarded(forwarded bool) {
 func (c *Client) BeginInitial(marked bool) {
 	c.forget()
 	c.seen = 0
+	c.torn = false
 	c.phase = initialOpen
 	if marked {
 		c.phase = initialMarked
@@ -255,6 +264,7 @@ func (c *Client) Event(e *Event) error {
 	if err := c.change(e); err != nil {
 		return err
 	}
+	c.torn = c.torn || c.source == memory
 	c.reach(e.Version)
 	return nil
 }
@@ -289,6 +299,7 @@ func (c *Client) bookmark(e *Event) error {
 	if e.Version < c.seen {
 		return fmt.Errorf("I5: a bookmark at %d after %d", e.Version, c.seen)
 	}
+	c.torn = c.torn && c.source != memory
 	c.reach(e.Version)
 	return nil
 }
@@ -306,6 +317,7 @@ func (c *Client) versionRises(e *Event) error {
 
 func (c *Client) change(e *Event) error {
 	before, present := c.objects[e.Key]
+	unknown := !present && c.torn && c.source == server && c.allowed.Relists
 	switch e.Type {
 	case Added:
 		if present {
@@ -314,12 +326,16 @@ func (c *Client) change(e *Event) error {
 		c.put(&e.Object)
 		return nil
 	case Modified:
+		if unknown {
+			c.put(&e.Object)
+			return nil
+		}
 		if !present {
 			return fmt.Errorf("I4: MODIFIED of %s at %d, which is not there", e.Key, e.Version)
 		}
 	case Deleted:
 		again := c.allowed.InferredDeletions && e.Version == c.begin
-		if !present && again {
+		if unknown || !present && again {
 			return nil
 		}
 		if !present {

@@ -48,6 +48,7 @@ func ends(c *Client) error       { return c.EndInitial() }
 
 var (
 	throughWeir = Allowances{InferredDeletions: true, OlderThanForwarded: true}
+	restarts    = Allowances{InferredDeletions: true, Relists: true}
 	slow        = Allowances{InferredDeletions: true, Folds: true}
 )
 
@@ -85,6 +86,15 @@ func TestClient(t *testing.T) {
 			event(Deleted, "n/a", "ua", 7)}},
 		"I3, an inferred deletion again on the same watch": {allowed: throughWeir, steps: []step{list(7, a5), bookmark(8),
 			event(Deleted, "n/a", "ua", 8), event(Deleted, "n/a", "ua", 8)}, want: "I3"},
+		"half a difference, then the rest from the API server": {allowed: restarts, steps: []step{list(5, a5),
+			event(Deleted, "n/a", "ua", 5), event(Added, "n/c", "uc", 8), forwarded, resume,
+			event(Modified, "n/b", "ub", 9), event(Deleted, "n/a", "ua", 10), event(Deleted, "n/d", "ud", 11)}},
+		"I3, half a difference where there can be none": {allowed: throughWeir, steps: []step{list(5, a5),
+			event(Added, "n/c", "uc", 8), forwarded, resume, event(Deleted, "n/b", "ub", 9)}, want: "I3"},
+		"I3, a whole difference": {allowed: restarts, steps: []step{list(5, a5), event(Added, "n/c", "uc", 8),
+			bookmark(9), forwarded, resume, event(Deleted, "n/b", "ub", 10)}, want: "I3"},
+		"I4, half a difference, but not from the API server": {allowed: restarts, steps: []step{list(5, a5),
+			event(Added, "n/c", "uc", 8), resume, event(Modified, "n/b", "ub", 9)}, want: "I4"},
 
 		"I3":                             {steps: []step{list(5, a5), event(Deleted, "n/b", "ub", 6)}, want: "I3"},
 		"I3, twice":                      {steps: []step{list(5, a5), event(Deleted, "n/a", "ua", 6), event(Deleted, "n/a", "ua", 7)}, want: "I3"},

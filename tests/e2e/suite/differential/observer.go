@@ -297,9 +297,10 @@ func (o *Observer) take(event *Event) bool {
 	default:
 		o.counts.Events++
 		// A deletion that was inferred has a version of Weir's own making, and one that was
-		// folded may hold the last state that this client has seen.
+		// folded or follows from two lists may hold the last state that this client has seen.
 		deleted := event.Type == Deleted
-		if o.client.Inferred == inferred && !(deleted && o.client.allowed.Folds) {
+		older := o.client.allowed.Folds || o.client.allowed.Relists
+		if o.client.Inferred == inferred && !(deleted && older) {
 			o.check(deleted, &event.Object)
 		}
 		if wasLive && o.client.Live() {

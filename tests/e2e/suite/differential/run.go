@@ -176,7 +176,10 @@ func (r *Run) populate(wayIndex int, way *Way, plans []Observer) error {
 		if narrow := scopeIsNarrow(o.Scope); narrow == (wayIndex%2 == 0) && !way.Truth {
 			o.delay = time.Duration(500+o.random.Intn(1000)) * time.Millisecond
 		}
-		allowed := Allowances{InferredDeletions: way.Weir, OlderThanForwarded: way.Weir && !r.options.Strict, Folds: way.Weir && r.options.Folds}
+		allowed := Allowances{
+			InferredDeletions: way.Weir, Relists: way.Weir && !r.options.Exact,
+			OlderThanForwarded: way.Weir && !r.options.Strict, Folds: way.Weir && r.options.Folds,
+		}
 		o.client = NewClient(allowed)
 		if o.Habit == Pauses && o.random.Intn(2) == 0 {
 			o.http = stalling
