@@ -40,12 +40,20 @@ struct Total {
 
 struct Series {
   std::vector<AnyMetric> live;
-  Total retired;  // Of counters and histograms whose handles are gone.
+  Total retired;                    // Of counters and histograms whose handles are gone,
+  LatencyCounts retired_latencies;  // as is this.
 
   Total Sum() const {
     Total total = retired;
     for (const AnyMetric& metric : live) total.Add(metric);
     return total;
+  }
+  LatencyCounts Latencies() const {
+    LatencyCounts all = retired_latencies;
+    for (const AnyMetric& metric : live) {
+      if (const auto* const* h = std::get_if<const Histogram*>(&metric)) all.Add((*h)->latencies());
+    }
+    return all;
   }
 };
 
@@ -131,13 +139,14 @@ bool Includes(const StatsLabels& all, const StatsLabels& wanted) {
 
 }  // namespace
 
-void Histogram::Observe(absl::Duration d) {
+void Histogram::Observe(absl::Duration d, uint64_t n) {
   // A day bounds the sum, whatever a clock says.
   d = std::clamp(d, absl::ZeroDuration(), absl::Hours(24));
   const auto* const end = std::end(kBounds);
   const auto* const bound = std::lower_bound(std::begin(kBounds), end, absl::ToDoubleSeconds(d));
-  buckets_[bound - std::begin(kBounds)].Add();
-  sum_nanos_.Add(static_cast<uint64_t>(absl::ToInt64Nanoseconds(d)));
+  buckets_[bound - std::begin(kBounds)].Add(n);
+  sum_nanos_.Add(static_cast<uint64_t>(absl::ToInt64Nanoseconds(d)) * n);
+  sketch_.Observe(d, n);
 }
 
 uint64_t Histogram::count() const {
@@ -179,6 +188,9 @@ struct StatsRegistry::Families {
       if (series.live.empty()) family.series.erase(it);
     } else {
       series.retired.Add(gone);
+    }
+    if constexpr (std::is_same_v<Metric, Histogram>) {
+      series.retired_latencies.Add(gone->latencies());
     }
   }
 };
@@ -228,6 +240,18 @@ double StatsRegistry::Sum(std::string_view name, const StatsLabels& labels) cons
            static_cast<double>(total.count());
   }
   return sum;
+}
+
+std::vector<std::pair<StatsLabels, LatencyCounts>> StatsRegistry::Latencies(
+    std::string_view name) const {
+  std::vector<std::pair<StatsLabels, LatencyCounts>> all;
+  const std::lock_guard lock(families_->mutex);
+  const auto it = families_->by_name.find(name);
+  if (it == families_->by_name.end()) return all;
+  for (const auto& [labels, series] : it->second.series) {
+    all.emplace_back(labels, series.Latencies());
+  }
+  return all;
 }
 
 }  // namespace weir

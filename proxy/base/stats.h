@@ -13,6 +13,8 @@
 
 #include "absl/time/time.h"
 
+#include "proxy/base/latency_sketch.h"
+
 // Numbers that Prometheus reads. A component has a struct of its own with verbs; the struct's
 // constructor takes handles from the registry. Writing is one relaxed load and store by the one
 // thread that owns the handle, so it costs what a plain integer does; reading is from any thread.
@@ -45,21 +47,24 @@ class Gauge {
   std::atomic<int64_t> value_{0};
 };
 
-// Log-linear durations: 100 us to 60 s, rendered as a Prometheus histogram in seconds.
+// Log-linear durations: 100 us to 60 s, rendered as a Prometheus histogram in seconds; and a sketch
+// beside it, for quantiles that such wide buckets cannot tell.
 class Histogram {
  public:
   static constexpr double kBounds[] = {0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005,
                                        0.01,   0.025,   0.05,   0.1,   0.25,   0.5,
                                        1,      2.5,     5,      10,    30,     60};
   static constexpr size_t kBuckets = sizeof(kBounds) / sizeof(kBounds[0]) + 1;
-  void Observe(absl::Duration d);
+  void Observe(absl::Duration d, uint64_t n = 1);
   uint64_t bucket(size_t i) const { return buckets_[i].value(); }
   uint64_t count() const;
   double sum_seconds() const { return static_cast<double>(sum_nanos_.value()) * 1e-9; }
+  LatencyCounts latencies() const { return sketch_.Read(); }
 
  private:
   Counter buckets_[kBuckets];
   Counter sum_nanos_;
+  LatencySketch sketch_;
 };
 
 // Owns every metric. Registration and reading take a lock; writing never does. Outlives every
@@ -86,6 +91,8 @@ class StatsRegistry {
   // The sum over all handles of that name whose labels include all of `labels`. For tests,
   // /streams.
   double Sum(std::string_view name, const StatsLabels& labels = {}) const;
+  // What each series of a histogram has observed, gone handles among them; labels sorted.
+  std::vector<std::pair<StatsLabels, LatencyCounts>> Latencies(std::string_view name) const;
 
  private:
   struct Families;

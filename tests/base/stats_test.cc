@@ -76,6 +76,23 @@ TEST_F(StatsTest, HistogramsCountUpToEachBound) {
   EXPECT_EQ(histogram->count(), 4u);
 }
 
+TEST_F(StatsTest, TellsLatenciesBySeriesWithThoseOfGoneHandles) {
+  HistogramHandle gone = registry_.AddHistogram("weir_lag_seconds", "L.", {{"k", "v"}});
+  const HistogramHandle other = registry_.AddHistogram("weir_lag_seconds", "L.", {{"k", "w"}});
+  gone->Observe(absl::Milliseconds(3), 2);
+  gone.reset();
+  const HistogramHandle next = registry_.AddHistogram("weir_lag_seconds", "L.", {{"k", "v"}});
+  next->Observe(absl::Milliseconds(3));
+  const auto latencies = registry_.Latencies("weir_lag_seconds");
+  ASSERT_EQ(latencies.size(), 2u);
+  EXPECT_EQ(latencies[0].first, (StatsLabels{{"k", "v"}}));
+  EXPECT_EQ(latencies[0].second.count(), 3u);
+  EXPECT_NEAR(absl::ToDoubleMilliseconds(latencies[0].second.Quantile(0.5)), 3, 0.03);
+  EXPECT_EQ(latencies[1].second.count(), 0u);
+  EXPECT_TRUE(registry_.Latencies("weir_other_seconds").empty());
+  EXPECT_THAT(registry_.RenderPrometheus(), HasSubstr("weir_lag_seconds_count{k=\"v\"} 3\n"));
+}
+
 TEST_F(StatsTest, EscapesLabelsAndHelp) {
   const CounterHandle counter =
       registry_.AddCounter("weir_x_total", "a\\b\nc \"d\"", {{"path", "a\"b\\c\nd"}});
