@@ -21,6 +21,8 @@ class FuzzDispatcher final : public Dispatcher {
   ~FuzzDispatcher() override { RunAll(); }
 
   MonotonicTime Now() override { return MonotonicTime::FromNanos(1'000'000'000); }
+  MonotonicTime ReadySince() override { return Now(); }
+  void ReportSlowTurns(absl::Duration, std::function<void(absl::Duration)>) override {}
   void Post(Callback callback) override { posted_.push_back(std::move(callback)); }
   TimerPtr CreateTimer(std::function<void()> /*callback*/) override {
     return std::make_unique<NoTimer>();

@@ -48,12 +48,39 @@ void PrepareProcess() {
   });
 }
 
+// When the turns of a loop began. A turn is what is called back between two polls.
+class TurnClock {
+ public:
+  // At the beginning of each callback.
+  void Enter() {
+    if (in_turn_) return;
+    in_turn_ = true;
+    const MonotonicTime now = MonotonicNow();
+    ready_since_ = now - ended_ <= kNoSleep ? began_ : now;
+    began_ = now;
+  }
+  // After the turn, if there was one: how long it took.
+  absl::Duration Leave() {
+    if (!std::exchange(in_turn_, false)) return absl::ZeroDuration();
+    ended_ = MonotonicNow();
+    return ended_ - began_;
+  }
+  MonotonicTime ready_since() const { return ready_since_; }
+
+ private:
+  // A poll that finds something ready at once takes less.
+  static constexpr absl::Duration kNoSleep = absl::Microseconds(100);
+  bool in_turn_ = false;
+  MonotonicTime began_, ended_, ready_since_;
+};
+
 // libevent reads its clock once per turn, so its timeouts may come early by as long as a turn
 // has taken; and moving a timeout costs more than keeping it. Hence the deadline kept here: a
 // timeout that comes before it waits again, and one that is only put off is left where it is.
 class LibeventTimer final : public Timer {
  public:
-  LibeventTimer(event_base* base, std::function<void()> callback) : callback_(std::move(callback)) {
+  LibeventTimer(event_base* base, TurnClock& turns, std::function<void()> callback)
+      : turns_(turns), callback_(std::move(callback)) {
     evtimer_assign(&event_, base, &LibeventTimer::OnTimeout, this);
   }
   ~LibeventTimer() override { Disable(); }
@@ -86,12 +113,14 @@ class LibeventTimer final : public Timer {
   }
 
   void Fire() {
+    turns_.Enter();
     scheduled_ = false;
     if (const MonotonicTime now = MonotonicNow(); now < deadline_) return Schedule(now);
     enabled_ = false;
     callback_();
   }
 
+  TurnClock& turns_;
   const std::function<void()> callback_;
   event event_;
   MonotonicTime deadline_;
@@ -102,7 +131,8 @@ class LibeventTimer final : public Timer {
 
 class LibeventFileEvent final : public FileEvent {
  public:
-  LibeventFileEvent(event_base* base, int fd, FileReadyCallback ready) : ready_(std::move(ready)) {
+  LibeventFileEvent(event_base* base, TurnClock& turns, int fd, FileReadyCallback ready)
+      : turns_(turns), ready_(std::move(ready)) {
     event_assign(&event_, base, fd, EV_READ | EV_WRITE | EV_ET | EV_PERSIST,
                  &LibeventFileEvent::OnEvents, this);
     evtimer_assign(&soon_, base, &LibeventFileEvent::OnEvents, this);
@@ -125,6 +155,7 @@ class LibeventFileEvent final : public FileEvent {
   }
 
   void Ready(short events) {
+    turns_.Enter();
     uint32_t ready = 0;
     if ((events & EV_READ) != 0) ready |= kReadable;
     if ((events & EV_WRITE) != 0) ready |= kWritable;
@@ -132,6 +163,7 @@ class LibeventFileEvent final : public FileEvent {
     if (ready != 0) ready_(ready);
   }
 
+  TurnClock& turns_;
   const FileReadyCallback ready_;
   event event_;
   event soon_;
@@ -140,12 +172,12 @@ class LibeventFileEvent final : public FileEvent {
 
 class LibeventSignal final : public SignalEvent {
  public:
-  LibeventSignal(event_base* base, int signal, std::function<void()> callback)
-      : callback_(std::move(callback)) {
+  LibeventSignal(event_base* base, TurnClock& turns, int signal, std::function<void()> callback)
+      : turns_(turns), callback_(std::move(callback)) {
     evsignal_assign(
         &event_, base, signal,
         [](evutil_socket_t /*signal*/, short /*events*/, void* self) {
-          static_cast<LibeventSignal*>(self)->callback_();
+          static_cast<LibeventSignal*>(self)->Raised();
         },
         this);
     WEIR_CHECK(evsignal_add(&event_, nullptr) == 0);
@@ -153,6 +185,12 @@ class LibeventSignal final : public SignalEvent {
   ~LibeventSignal() override { evsignal_del(&event_); }
 
  private:
+  void Raised() {
+    turns_.Enter();
+    callback_();
+  }
+
+  TurnClock& turns_;
   const std::function<void()> callback_;
   event event_;
 };
@@ -163,15 +201,20 @@ class LibeventDispatcher final : public Dispatcher {
   ~LibeventDispatcher() override;
 
   MonotonicTime Now() override { return MonotonicNow(); }
+  MonotonicTime ReadySince() override { return turns_.ready_since(); }
+  void ReportSlowTurns(absl::Duration least, std::function<void(absl::Duration)> report) override {
+    slow_turn_ = least;
+    report_slow_turn_ = std::move(report);
+  }
   void Post(Callback callback) override;
   TimerPtr CreateTimer(std::function<void()> callback) override {
-    return std::make_unique<LibeventTimer>(base_, std::move(callback));
+    return std::make_unique<LibeventTimer>(base_, turns_, std::move(callback));
   }
   FileEventPtr CreateFileEvent(int fd, FileReadyCallback ready) override {
-    return std::make_unique<LibeventFileEvent>(base_, fd, std::move(ready));
+    return std::make_unique<LibeventFileEvent>(base_, turns_, fd, std::move(ready));
   }
   SignalEventPtr ListenForSignal(int signal, std::function<void()> callback) override {
-    return std::make_unique<LibeventSignal>(base_, signal, std::move(callback));
+    return std::make_unique<LibeventSignal>(base_, turns_, signal, std::move(callback));
   }
   void DeferDelete(std::unique_ptr<Deferred> object) override;
   void DropPending() override;
@@ -188,6 +231,7 @@ class LibeventDispatcher final : public Dispatcher {
   }
   void Wake();
   void Turn();
+  void OnTurnEnd();
   void RunPosted();
   void DeleteDeferred();
 
@@ -204,7 +248,11 @@ class LibeventDispatcher final : public Dispatcher {
   std::atomic<bool> exit_{false};
   std::atomic<std::thread::id> thread_;  // That of the constructor until Run().
 
+  absl::Duration slow_turn_ = absl::InfiniteDuration();
+  std::function<void(absl::Duration)> report_slow_turn_;
+
   // The thread of Run() only.
+  TurnClock turns_;
   std::vector<Callback> batch_;
   std::vector<std::unique_ptr<Deferred>> deferred_;
 };
@@ -282,13 +330,22 @@ void LibeventDispatcher::Run() {
   // The main thread's name is the process's, and stays.
   if (gettid() != getpid()) pthread_setname_np(pthread_self(), name_.substr(0, 15).c_str());
   running = this;
-  event_base_loop(base_, EVLOOP_NO_EXIT_ON_EMPTY);
+  while (event_base_loop(base_, EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY) >= 0) {
+    OnTurnEnd();
+    if (event_base_got_break(base_)) break;
+  }
   running = nullptr;
+}
+
+void LibeventDispatcher::OnTurnEnd() {
+  const absl::Duration took = turns_.Leave();
+  if (took > slow_turn_) report_slow_turn_(took);
 }
 
 // What was posted runs before what was deferred is destroyed: a callback may have been posted
 // by an object that was given up later in the same turn.
 void LibeventDispatcher::Turn() {
+  turns_.Enter();
   RunPosted();
   DeleteDeferred();
   if (exit_.exchange(false)) event_base_loopbreak(base_);

@@ -61,6 +61,13 @@ class Dispatcher {
   virtual ~Dispatcher() = default;
 
   virtual MonotonicTime Now() = 0;
+  // Since when what is being handled in this turn of the loop can have been ready, at the earliest:
+  // when the loop woke for it, or when the turn before began if it did not sleep in between.
+  virtual MonotonicTime ReadySince() = 0;
+  // `report` runs at the end of each turn that took longer than `least`: the loop did nothing else
+  // meanwhile. Before Run().
+  virtual void ReportSlowTurns(absl::Duration least,
+                               std::function<void(absl::Duration took)> report) = 0;
   // Any thread. First in, first out. Callbacks not run when the dispatcher is destroyed are
   // destroyed unrun.
   virtual void Post(Callback callback) = 0;

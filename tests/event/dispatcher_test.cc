@@ -7,6 +7,7 @@
 #include <thread>
 #include <vector>
 
+#include "absl/time/clock.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include <sys/socket.h>
@@ -258,6 +259,45 @@ TEST_F(DispatcherTest, DropsWhatIsPendingWhenToldTo) {
   EXPECT_EQ(held.use_count(), 1);
   Run();
   EXPECT_THAT(notes_, ElementsAre("deleted"));
+}
+
+TEST_F(DispatcherTest, ReportsTurnsThatTakeLong) {
+  constexpr absl::Duration kLong = absl::Milliseconds(20);
+  std::vector<absl::Duration> slow;
+  dispatcher_->ReportSlowTurns(kLong, [&slow](absl::Duration took) { slow.push_back(took); });
+  dispatcher_->Post([] { absl::SleepFor(kLong); });
+  Run();
+  ASSERT_FALSE(slow.empty());
+  EXPECT_GE(slow[0], kLong);
+}
+
+// Whether the loop has slept is told by how long it polled, which a busy machine may prolong: what
+// matters here is that it can be told.
+TEST_F(DispatcherTest, WhatBecomesReadyDuringATurnIsReadySinceThen) {
+  bool told = false;
+  for (int tries = 0; tries < 100 && !told; ++tries) {
+    MonotonicTime began;
+    dispatcher_->Post([&] {
+      began = dispatcher_->Now();
+      absl::SleepFor(absl::Milliseconds(1));
+      dispatcher_->Post([&] { told = dispatcher_->ReadySince() <= began; });
+    });
+    Run();
+  }
+  EXPECT_TRUE(told);
+}
+
+TEST_F(DispatcherTest, WhatTheLoopWakesForIsReadySinceThen) {
+  const MonotonicTime start = dispatcher_->Now();
+  MonotonicTime ready_since;
+  const TimerPtr timer = dispatcher_->CreateTimer([&] {
+    ready_since = dispatcher_->ReadySince();
+    dispatcher_->Exit();
+  });
+  timer->Enable(absl::Milliseconds(5));
+  dispatcher_->Run();
+  EXPECT_GE(ready_since - start, absl::Milliseconds(5));
+  EXPECT_LE(ready_since, dispatcher_->Now());
 }
 
 TEST_F(DispatcherTest, HearsSignals) {

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "proxy/event/dispatcher.h"
@@ -33,6 +34,10 @@ class ManualDispatcher final : public Dispatcher {
   bool exited() const { return exited_; }
 
   MonotonicTime Now() override { return now_; }
+  MonotonicTime ReadySince() override { return ready_since_.value_or(now_); }
+  void ReportSlowTurns(absl::Duration, std::function<void(absl::Duration)>) override {}
+  // What ReadySince() says from now on.
+  void set_ready_since(MonotonicTime since) { ready_since_ = since; }
   void Post(Callback callback) override;
   TimerPtr CreateTimer(std::function<void()> callback) override;
   FileEventPtr CreateFileEvent(int fd, FileReadyCallback ready) override;
@@ -61,6 +66,7 @@ class ManualDispatcher final : public Dispatcher {
   std::map<uint64_t, ManualSignal*> signals_;
   uint64_t next_number_ = 0;
   MonotonicTime now_;
+  std::optional<MonotonicTime> ready_since_;
   bool exited_ = false;
 };
 
