@@ -137,6 +137,10 @@ RevisionPtr Cacher::TakeRevision() {
 void Cacher::PublishRevision() {
   const RevisionPtr revision = TakeRevision();
   if (revision == nullptr) return;
+  if (!revision->events.empty()) {
+    stats_.ingest->Observe(revision->published - env_.dispatcher.ReadySince(),
+                           revision->events.size());
+  }
   outlets_.publish([revision](CacheReplica::Core& replica) { replica.Append(revision); });
 }
 

@@ -48,6 +48,10 @@ CacherStats::CacherStats(StatsRegistry& registry, const StatsLabels& labels)
       proofs_waited(AddProofs(registry, labels, "waited")),
       proofs_repaired(AddProofs(registry, labels, "repaired")),
       proofs_failed(AddProofs(registry, labels, "failed")),
+      ingest(registry.AddHistogram("weir_cache_ingest_seconds",
+                                   "From when an event can have been ready to be read, at the "
+                                   "earliest, until it was published.",
+                                   labels)),
       objects(registry.AddGauge("weir_cache_objects", "Objects cached.", labels)),
       object_bytes(registry.AddGauge("weir_cache_object_bytes",
                                      "Bytes of the objects cached, with what Weir keeps of each.",

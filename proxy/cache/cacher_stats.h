@@ -14,6 +14,7 @@ struct CacherStats {
   // Proofs of being current, by what came of them: the cache was further than the list; as far;
   // had to wait for its watch; was listed anew; nothing was proved.
   CounterHandle proofs_ahead, proofs_equal, proofs_waited, proofs_repaired, proofs_failed;
+  HistogramHandle ingest;
   GaugeHandle objects, object_bytes, window_events, window_bytes, synced;
 };
 

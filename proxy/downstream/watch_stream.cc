@@ -47,7 +47,8 @@ WatchStreamStats::WatchStreamStats(StatsRegistry& registry)
       ended_pinned(registry.AddCounter("weir_downstream_watch_ends_total", "Watches ended by Weir.",
                                        {{"reason", "pinned"}})),
       open(registry.AddGauge("weir_downstream_watch_streams",
-                             "Watches being served from the cache.")) {}
+                             "Watches being served from the cache.")),
+      lags(registry) {}
 
 WatchStream::WatchStream(CacheReplica& replica, WatchCursor cursor, const Decision& decision,
                          const WatchStreamOptions& options, const ResponseHead& head,
@@ -64,6 +65,7 @@ WatchStream::WatchStream(CacheReplica& replica, WatchCursor cursor, const Decisi
       pinned_(pinned),
       started_(writer.dispatcher().Now()),
       cursor_(std::move(cursor)),
+      lag_(stats.lags.Of(decision.key.resource.Name()), started_),
       initial_done_(!decision.initial_events),
       sent_version_(decision.initial_events ? ResourceVersion() : decision.at_least) {
   stats_.open->Add(1);
@@ -128,19 +130,25 @@ void WatchStream::OnCacheChange() {
 
 void WatchStream::Pump() {
   if (ended_) return;
+  lag_.Begin(!caught_up_);
+  SendPending();
+  lag_.End(writer_.dispatcher().Now());
+  if (!ended_ && !caught_up_ && cursor_->pinned().bytes() > 0) pinned_.Add(*this);
+}
+
+void WatchStream::SendPending() {
   caught_up_ = false;
   while (!caught_up_) {
     if (!options_.coalesce && initial_done_ && cursor_->passed_by()) {
       // The client goes on from the last version it was sent.
       return Abandon(*stats_.ended_behind);
     }
-    if (!writer_.writable()) break;
+    if (!writer_.writable()) return;
     const std::optional<WatchCursor::Item> item = cursor_->Next();
     if (item.has_value()) Send(*item);
     if (ended_) return;
     caught_up_ = !item.has_value();
   }
-  if (!caught_up_ && cursor_->pinned().bytes() > 0) pinned_.Add(*this);
 }
 
 void WatchStream::Send(const WatchCursor::Item& item) {
@@ -148,7 +156,9 @@ void WatchStream::Send(const WatchCursor::Item& item) {
     case WatchCursor::Item::Kind::kEvent:
       SendEvent(item.type, item.object);
       // Initial objects come in the order of their keys: their versions say nothing yet.
-      if (initial_done_ && sent_version_ < item.version) sent_version_ = item.version;
+      if (!initial_done_) return;
+      if (sent_version_ < item.version) sent_version_ = item.version;
+      lag_.Sent(item.published, writer_.dispatcher());
       return;
     case WatchCursor::Item::Kind::kInitialEventsEnd:
       initial_done_ = true;
@@ -178,10 +188,14 @@ void WatchStream::SendEvent(WatchEventType type, const ObjectPtr& object) {
   bytes_sent_ += size;
   stats_.events_sent->Add();
   stats_.bytes_sent->Add(size);
-  if (const uint64_t differences = cursor_->differences_sent(); differences > differences_seen_) {
-    stats_.differences_sent->Add(differences - differences_seen_);
-    differences_seen_ = differences;
-  }
+  CountDifferences();
+}
+
+void WatchStream::CountDifferences() {
+  const uint64_t differences = cursor_->differences_sent();
+  if (differences == differences_seen_) return;
+  stats_.differences_sent->Add(differences - differences_seen_);
+  differences_seen_ = differences;
 }
 
 void WatchStream::SendBookmark(ResourceVersion version, bool initial_events_end) {
@@ -192,6 +206,7 @@ void WatchStream::SendBookmark(ResourceVersion version, bool initial_events_end)
   writer_.SendBody(std::move(frame));
   ++bookmarks_sent_;
   stats_.bookmarks_sent->Add();
+  lag_.Bookmarked(writer_.dispatcher().Now());
   sent_version_ = version;
 }
 

@@ -8,6 +8,7 @@
 #include "proxy/base/stats.h"
 #include "proxy/cache/watch_cursor.h"
 #include "proxy/downstream/decision.h"
+#include "proxy/downstream/delivery_lag.h"
 #include "proxy/downstream/pinned_streams.h"
 #include "proxy/downstream/stream_row.h"
 #include "proxy/http/exchange.h"
@@ -19,6 +20,7 @@ struct WatchStreamStats {
   CounterHandle events_sent, bookmarks_sent, differences_sent, bytes_sent, ended_by_timeout,
       ended_by_cache, ended_by_drain, ended_behind, ended_pinned;
   GaugeHandle open;
+  DeliveryLags lags;
 };
 
 struct WatchStreamOptions {
@@ -58,8 +60,11 @@ class WatchStream : public RequestHandler {
  private:
   void OnCacheChange();
   void Pump();
+  // Until the connection takes no more or there is nothing left; caught_up_ says which.
+  void SendPending();
   void Send(const WatchCursor::Item& item);
   void SendEvent(WatchEventType type, const ObjectPtr& object);
+  void CountDifferences();
   void SendBookmark(ResourceVersion version, bool initial_events_end);
   // A bookmark, if the client wants them, has all there is and knows less than that.
   void SendDueBookmark();
@@ -84,8 +89,9 @@ class WatchStream : public RequestHandler {
   // Changes with each event. The subscription keeps the replica that the cursor reads.
   RequestHandle subscription_;
   std::optional<WatchCursor> cursor_;  // Until it has ended.
+  LagMeter lag_;
   bool ended_ = false;
-  bool caught_up_ = false;  // The last Pump() sent all there was.
+  bool caught_up_ = true;  // The last Pump() sent all there was.
   bool initial_done_;
   ResourceVersion sent_version_;
   uint64_t events_sent_ = 0, bookmarks_sent_ = 0, bytes_sent_ = 0, differences_seen_ = 0;

@@ -44,6 +44,19 @@ TEST_F(CacherMapTest, TellsReadersOfEveryChangeInATurn) {
   EXPECT_EQ(replica.newest()->events.size(), 2U);
 }
 
+TEST_F(CacherMapTest, CountsWhatAnEventHasWaitedForTheLoopAsIngest) {
+  Replica();
+  dispatcher_.Advance(absl::Seconds(1));
+  dispatcher_.set_ready_since(dispatcher_.Now() + -absl::Milliseconds(50));
+  resource_.Put({.name = "a"});
+  resource_.Put({.name = "b"});
+  dispatcher_.RunReady();
+  const auto ingest = registry_.Latencies("weir_cache_ingest_seconds");
+  ASSERT_EQ(ingest.size(), 1U);
+  EXPECT_EQ(ingest[0].second.count(), 2U);
+  EXPECT_NEAR(absl::ToDoubleMilliseconds(ingest[0].second.Max()), 50, 0.5);
+}
+
 TEST_F(CacherMapTest, ServesNarrowFromWideOnceThatIsSynced) {
   CacheKey narrow = InNamespace("a");
   narrow.label_selector = "app=web";
