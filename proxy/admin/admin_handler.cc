@@ -9,7 +9,7 @@
 namespace weir {
 namespace {
 
-constexpr std::string_view kPaths = "/livez /readyz /metrics /streams /caches /config";
+constexpr std::string_view kPaths = "/livez /readyz /metrics /streams /caches /lag /config";
 constexpr std::string_view kText = "text/plain; charset=utf-8";
 constexpr std::string_view kJson = "application/json";
 
@@ -56,6 +56,10 @@ class AdminHandler final : public RequestHandler {
     if (path == "/config") return Send(200, "application/yaml", sources_.config_yaml());
     if (path == "/streams") return SendRows(sources_.streams, RenderStreams);
     if (path == "/caches") return SendRows(sources_.caches, RenderCaches);
+    if (path == "/lag") {
+      const LagHistory& lag = sources_.lag();
+      return Send(200, kJson, RenderLag(lag.Stages(), lag.Series()));
+    }
     Send(404, kText, StrCat("no page ", Quoted(path), "; there are: ", kPaths, "\n"));
   }
 

@@ -63,6 +63,13 @@ void JsonWriter::Double(std::string_view key, double value) {
   text_ += digits;
 }
 
+void JsonWriter::Seconds(std::string_view key, absl::Duration d) {
+  Open(key);
+  char digits[64];
+  std::snprintf(digits, sizeof(digits), "%.6f", absl::ToDoubleSeconds(d));
+  text_ += digits;
+}
+
 void JsonWriter::Bool(std::string_view key, bool value) {
   Open(key);
   text_ += value ? "true" : "false";

@@ -73,10 +73,13 @@ Server::Server(const Config& config, NewFilters new_filters)
       connections_refused_(registry_.AddCounter(
           "weir_server_connections_refused_total",
           "Connections closed at once: downstream.maxConnections was reached.")),
+      main_stalls_(AddLoopStalls(registry_, *dispatcher_, "main")),
+      lag_(*dispatcher_, registry_),
       admin_sources_{.registry = registry_,
                      .streams = {},
                      .caches = {},
                      .readiness = [this] { return Readiness(); },
+                     .lag = [this]() -> const LagHistory& { return lag_; },
                      .config_yaml = [this] { return ConfigYaml(config_); }} {}
 
 Server::~Server() = default;

@@ -73,6 +73,8 @@ class Server {
   std::vector<std::thread> threads_;
   ServerSessionStats admin_stats_;
   CounterHandle accept_failures_, connections_refused_;
+  HistogramHandle main_stalls_;
+  LagHistory lag_;
   AdminSources admin_sources_;
   absl::flat_hash_map<ServerSession*, std::unique_ptr<ServerSession>> admin_sessions_;
   TimerPtr token_timer_, drain_timer_;

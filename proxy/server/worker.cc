@@ -9,12 +9,25 @@
 
 namespace weir {
 
+HistogramHandle AddLoopStalls(StatsRegistry& registry, Dispatcher& dispatcher,
+                              std::string_view thread) {
+  constexpr absl::Duration kFelt = absl::Milliseconds(10);
+  HistogramHandle stalls = registry.AddHistogram(
+      "weir_event_loop_stall_seconds",
+      "Turns of a loop of more than 10 ms: nothing else was done by its thread meanwhile.",
+      {{"thread", std::string(thread)}});
+  dispatcher.ReportSlowTurns(
+      kFelt, [histogram = stalls.get()](absl::Duration took) { histogram->Observe(took); });
+  return stalls;
+}
+
 Worker::Worker(
     int index, const WorkerSetup& setup,
     std::function<std::unique_ptr<FilterChain>(const GroupVersionResource&, FilterChainStats&)>
         new_filters)
     : dispatcher_(NewDispatcher(StrCat("worker-", index))),
       setup_(setup),
+      stalls_(AddLoopStalls(setup.registry, *dispatcher_, StrCat("worker-", index))),
       upstream_stats_(setup.registry),
       filter_stats_(setup.registry),
       session_stats_(setup.registry, {{"listener", "downstream"}}) {

@@ -38,6 +38,11 @@ struct WorkerSetup {
   absl::Duration handshake_timeout = absl::Seconds(10);
 };
 
+// Counts the turns of a loop that take long enough to be felt.
+// REQUIRES: the handle outlives the dispatcher's Run().
+[[nodiscard]] HistogramHandle AddLoopStalls(StatsRegistry& registry, Dispatcher& dispatcher,
+                                            std::string_view thread);
+
 // One event loop and everything that belongs to it: its connections from clients, its pools
 // towards the API server, its caches. Made on the main thread before its loop runs; after that
 // only its own thread touches it, but for dispatcher().Post.
@@ -75,6 +80,7 @@ class Worker {
   // Order of destruction matters: sessions first, then what their handlers use.
   DispatcherPtr dispatcher_;
   const WorkerSetup setup_;
+  HistogramHandle stalls_;
   UpstreamStats upstream_stats_;
   FilterChainStats filter_stats_;
   ServerSessionStats session_stats_;

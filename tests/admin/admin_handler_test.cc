@@ -5,6 +5,8 @@
 #include <memory>
 #include <string>
 
+#include <nlohmann/json.hpp>
+
 #include "tests/support/fake_response_writer.h"
 #include "tests/support/manual_dispatcher.h"
 
@@ -37,6 +39,7 @@ class AdminHandlerTest : public testing::Test {
 
   ManualDispatcher dispatcher_;
   StatsRegistry registry_;
+  LagHistory lag_{dispatcher_, registry_};
   bool ready_ = true;
   bool cancelled_ = false;
   std::function<void(std::vector<StreamRow>)> streams_done_;
@@ -53,6 +56,7 @@ class AdminHandlerTest : public testing::Test {
             return std::vector<std::pair<std::string, bool>>{{"listening", true},
                                                              {"api-server-reached", ready_}};
           },
+      .lag = [this]() -> const LagHistory& { return lag_; },
       .config_yaml = [] { return std::string("listen: 127.0.0.1:6443\n"); }};
   std::unique_ptr<FakeResponseWriter> writer_;
   RequestHandlerPtr handler_;
@@ -70,6 +74,30 @@ TEST_F(AdminHandlerTest, ReadyzNamesWhatIsMissing) {
   ready_ = false;
   EXPECT_EQ(Ask("/readyz?verbose").status(), 503);
   EXPECT_THAT(writer_->body(), HasSubstr("[-]api-server-reached not yet"));
+}
+
+TEST_F(AdminHandlerTest, LagTellsStagesAndWhatTheyWere) {
+  const HistogramHandle dispatch =
+      registry_.AddHistogram("weir_downstream_dispatch_seconds", "D.", {{"resource", "pods"}});
+  dispatch->Observe(absl::Microseconds(250), 4);
+  dispatcher_.Advance(2 * LagHistory::kInterval);
+  EXPECT_EQ(Ask("/lag").status(), 200);
+  EXPECT_EQ(writer_->Header("Content-Type"), "application/json");
+  const auto read = nlohmann::json::parse(writer_->body());
+  const auto& pods = read["resources"].at(0);
+  EXPECT_EQ(pods["resource"], "pods");
+  const auto& stage = pods["stages"].at(0);
+  EXPECT_EQ(stage["stage"], "dispatch");
+  EXPECT_EQ(stage["count"], 4);
+  EXPECT_NEAR(stage["p99Seconds"].get<double>(), 0.00025, 0.000003);
+  EXPECT_EQ(stage["lastMinute"]["count"], 4);
+  EXPECT_EQ(read["history"]["intervalSeconds"], 5);
+  const auto& series = read["history"]["series"].at(0);
+  EXPECT_EQ(series["resource"], "pods");
+  EXPECT_EQ(series["stage"], "dispatch");
+  EXPECT_EQ(series["counts"], nlohmann::json({4, 0}));
+  EXPECT_EQ(series["p50Seconds"].size(), 2U);
+  EXPECT_EQ(series["p99Seconds"].at(1), 0);
 }
 
 TEST_F(AdminHandlerTest, MetricsAreForPrometheus) {
