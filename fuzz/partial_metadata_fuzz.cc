@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// ToPartialMetadata and FieldMatcher: the first byte chooses the representation, the rest is an
-// object. What is derived says what the object's metadata says, and every known field has the value
-// that another reader finds.
+// ToPartialMetadata, ReadMetaFacts and FieldMatcher: the first byte chooses the representation, the
+// rest is an object. What is derived says what the object's metadata says, and every known field
+// has the value that another reader finds.
 
 #include <cstddef>
 #include <cstdint>
@@ -16,6 +16,7 @@
 #include "proxy/base/check.h"
 #include "proxy/base/strings.h"
 #include "proxy/kube/field_matcher.h"
+#include "proxy/kube/meta_facts.h"
 #include "proxy/kube/partial_metadata.h"
 #include "proxy/kube/protobuf_reader.h"
 #include "proxy/kube/selectable_fields.h"
@@ -101,6 +102,18 @@ void CheckPartialMetadata(const Object& object) {
   }
 }
 
+void CheckFacts(const Object& object) {
+  const weir::MetaFacts facts = weir::ReadMetaFacts(object);
+  WEIR_CHECK(facts.owners.size() <= weir::MetaFacts::kMaxOwners);
+  if (object.representation() != Representation::kJson) return;
+  simdjson::dom::parser parser;
+  element root;
+  int64_t generation = 0;
+  if (parser.parse(object.raw().data(), object.raw().size()).get(root) != simdjson::SUCCESS) return;
+  if (root["metadata"]["generation"].get(generation) != simdjson::SUCCESS) return;
+  WEIR_CHECK(facts.generation.has_value());
+}
+
 // What the field is compared with, read by simdjson; nothing where it is of another type.
 std::optional<std::string> Expected(simdjson::dom::object root, const SelectableField& field) {
   const auto absent = [&]() -> std::string {
@@ -181,6 +194,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       Object::Parse(representation, std::string(reinterpret_cast<const char*>(data) + 1, size - 1));
   if (!object.ok()) return 0;
   CheckPartialMetadata(**object);
+  CheckFacts(**object);
   CheckFields(**object);
   return 0;
 }

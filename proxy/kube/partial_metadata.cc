@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "proxy/base/strings.h"
-#include "proxy/kube/json_cursor.h"
+#include "proxy/kube/meta_facts.h"
 #include "proxy/kube/object_meta_json.h"
 #include "proxy/kube/protobuf_reader.h"
 
@@ -45,34 +45,13 @@ bool MayBeConverted(const Object& object, std::string_view metadata) {
   return false;
 }
 
-std::string_view JsonMetadata(std::string_view object) {
-  JsonCursor cursor(object);
-  FieldSpan key;
-  FieldSpan value;
-  std::string storage;
-  for (cursor.EnterObject(); cursor.NextKey(key);) {
-    const bool found = JsonFieldText(key, object, storage) == "metadata";
-    if (!cursor.SkipValue(value)) break;
-    if (found) return value.In(object);
-  }
-  return {};
-}
-
-std::string_view ProtobufMetadata(std::string_view message) {
-  constexpr uint32_t kMetadata = 1;
-  for (ProtobufReader reader(message); reader.Next();) {
-    if (reader.field() == kMetadata) return reader.bytes();
-  }
-  return {};
-}
-
 ObjectPtr Parse(Representation representation, std::string raw) {
   auto object = Object::Parse(representation, std::move(raw));
   return object.ok() ? *std::move(object) : nullptr;
 }
 
 ObjectPtr FromProtobuf(const Object& object) {
-  const std::string_view metadata = ProtobufMetadata(object.list_item_tail());
+  const std::string_view metadata = MetadataBytes(object);
   if (MayBeConverted(object, metadata)) return nullptr;
   constexpr uint32_t kRaw = 2;
   std::string out = ProtobufEnvelopeHead(kPartialMetadataApiVersion, kPartialMetadataKind);
@@ -87,7 +66,7 @@ ObjectPtr FromProtobuf(const Object& object) {
 ObjectPtr FromJson(const Object& object) {
   constexpr std::string_view kHead =
       R"({"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/v1","metadata":)";
-  const std::string_view metadata = JsonMetadata(object.raw());
+  const std::string_view metadata = MetadataBytes(object);
   std::string out;
   out.reserve(kHead.size() + metadata.size() + 1);
   out.append(kHead);
