@@ -9,7 +9,8 @@
 namespace weir {
 namespace {
 
-constexpr std::string_view kPaths = "/livez /readyz /metrics /streams /caches /lag /config";
+constexpr std::string_view kPaths =
+    "/livez /readyz /metrics /streams /caches /lag /objects/stuck /objects/busy /config";
 constexpr std::string_view kText = "text/plain; charset=utf-8";
 constexpr std::string_view kJson = "application/json";
 
@@ -60,6 +61,11 @@ class AdminHandler final : public RequestHandler {
       const LagHistory& lag = sources_.lag();
       return Send(200, kJson, RenderLag(lag.Stages(), lag.Series()));
     }
+    const FlightRecorder& recorder = sources_.recorder();
+    if (path == "/objects/stuck") {
+      return Send(200, kJson, RenderStuck(recorder.Stuck(), recorder.stuck_after()));
+    }
+    if (path == "/objects/busy") return Send(200, kJson, RenderBusy(recorder.Busy()));
     Send(404, kText, StrCat("no page ", Quoted(path), "; there are: ", kPaths, "\n"));
   }
 

@@ -10,6 +10,7 @@
 #include "proxy/cache/cacher_map.h"
 #include "proxy/downstream/router.h"
 #include "proxy/http/exchange.h"
+#include "proxy/record/flight_recorder.h"
 #include "proxy/record/lag_history.h"
 
 namespace weir {
@@ -28,10 +29,12 @@ struct AdminSources {
   std::function<std::vector<std::pair<std::string, bool>>()> readiness;
   // The stages of an event's way, and what they were.
   std::function<const LagHistory&()> lag;
+  std::function<const FlightRecorder&()> recorder;
   std::function<std::string()> config_yaml;  // In force, without secrets.
 };
 
-// Answers the admin port: /livez /readyz /metrics /streams /caches /lag /config. No page shows an
+// Answers the admin port: /livez /readyz /metrics /streams /caches /lag
+// /objects/stuck /objects/busy /config. No page shows an
 // object's body or a token. A Host header that is neither an IP address nor localhost is refused,
 // so that a web page cannot reach these by DNS rebinding.
 // REQUIRES: `sources` outlives the handlers.
@@ -41,6 +44,8 @@ RequestHandlerPtr NewAdminHandler(const AdminSources& sources, RequestHead head,
 // The pages, for tests and for weir top.
 std::string RenderStreams(const std::vector<StreamRow>& rows);
 std::string RenderCaches(const std::vector<CacheRow>& rows);
+std::string RenderStuck(const std::vector<StuckObject>& rows, absl::Duration threshold);
+std::string RenderBusy(const std::vector<BusyObject>& rows);
 std::string RenderLag(const std::vector<StageRow>& rows, const std::vector<StageSeries>& history);
 
 }  // namespace weir

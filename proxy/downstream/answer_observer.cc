@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "proxy/kube/deletion_status.h"
+#include "proxy/kube/meta_facts.h"
 #include "proxy/kube/object.h"
 
 namespace weir {
@@ -48,6 +49,8 @@ AnswerObserver::~AnswerObserver() = default;
 
 void AnswerObserver::SendHead(const ResponseHead& head) {
   const bool success = head.status >= 200 && head.status < 300;
+  status_ = head.status;
+  answered_ = writer_.dispatcher().Now();
   const auto representation = RepresentationOf(head.headers.Get("Content-Type"));
   if (success && verb_ == "deletecollection") {
     NoteUnclear();  // Which objects are gone is told by their versions before.
@@ -57,6 +60,8 @@ void AnswerObserver::SendHead(const ResponseHead& head) {
     representation_ = *representation;
     mode_ = verb_ == "list" ? Mode::kList : Mode::kObject;
     if (mode_ == Mode::kList) list_.emplace(representation_);
+  } else {
+    TellWrite(nullptr, "");
   }
   writer_.SendHead(head);
 }
@@ -89,6 +94,7 @@ void AnswerObserver::NoteObject() {
   while (!body.empty() && body.back() == '\n') body.pop_back();
   std::string uid = verb_ == "delete" ? DeletedUid(representation_, body) : "";
   if (!uid.empty()) {
+    TellWrite(nullptr, uid);
     return floors_.Gone(resource_, {namespace_name_, name_}, std::move(uid),
                         writer_.dispatcher().Now());
   }
@@ -96,6 +102,28 @@ void AnswerObserver::NoteObject() {
   const auto object = Object::Parse(representation_, std::move(body));
   if (!object.ok()) return NoteUnclear();
   floors_.Raise(resource_, namespace_name_, (*object)->version());
+  TellWrite(object->get(), "");
+}
+
+void AnswerObserver::TellWrite(const Object* object, std::string uid) {
+  if (tap_ == nullptr || !tap_->recording() || !IsWrite(verb_)) return;
+  SeenWrite write{.resource = resource_.Name(),
+                  .namespace_name = namespace_name_,
+                  .name = name_,
+                  .status = status_,
+                  .came = came_,
+                  .answered = answered_,
+                  .uid = std::move(uid),
+                  .owners = {},
+                  .version = {}};
+  if (object != nullptr) {
+    write.namespace_name = object->namespace_name();
+    write.name = object->name();  // Which the API server may have made.
+    write.uid = object->uid();
+    write.version = object->version();
+    write.owners = ReadMetaFacts(*object).owners;
+  }
+  tap_->NoteWrite(std::move(write));
 }
 
 void AnswerObserver::End(HeaderList trailers) {

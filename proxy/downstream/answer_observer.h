@@ -6,10 +6,12 @@
 #include <string>
 #include <vector>
 
+#include "proxy/downstream/event_tap.h"
 #include "proxy/downstream/read_floors.h"
 #include "proxy/http/exchange.h"
 #include "proxy/kube/list_decoder.h"
 #include "proxy/kube/media_type.h"
+#include "proxy/kube/object.h"
 #include "proxy/kube/request_info.h"
 
 namespace weir {
@@ -26,6 +28,11 @@ class AnswerObserver : public ResponseWriter {
   // REQUIRES: both references outlive it; Observes(info).
   AnswerObserver(ResponseWriter& writer, ReadFloors& floors, const RequestInfo& info);
   ~AnswerObserver() override;
+  // Tells of a write, which came then, when it has been answered. REQUIRES: tap outlives this.
+  void Record(EventTap& tap, MonotonicTime came) {
+    tap_ = &tap;
+    came_ = came;
+  }
 
   void SendInformational(const ResponseHead& head) override { writer_.SendInformational(head); }
   void SendHead(const ResponseHead& head) override;
@@ -44,6 +51,8 @@ class AnswerObserver : public ResponseWriter {
   void NoteObject();
   void NoteList(std::string_view bytes);
   void NoteUnclear() { floors_.Unclear(resource_, namespace_name_, writer_.dispatcher().Now()); }
+  // An answered object, if it is known; otherwise its uid, if that is.
+  void TellWrite(const Object* object, std::string uid);
   void Release();
 
   // Set once.
@@ -51,8 +60,12 @@ class AnswerObserver : public ResponseWriter {
   ReadFloors& floors_;
   const GroupVersionResource resource_;
   const std::string verb_, namespace_name_, name_;
+  EventTap* tap_ = nullptr;
+  MonotonicTime came_;
 
   // Of the answer.
+  int status_ = 0;
+  MonotonicTime answered_;
   Mode mode_ = Mode::kPass;
   Representation representation_ = Representation::kJson;
   std::string held_;

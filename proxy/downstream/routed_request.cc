@@ -257,6 +257,7 @@ void RoutedRequest::ServeWatch() {
   stream_ = stream.get();
   inner_ = std::move(stream);
   context_.open_streams.insert(this);
+  tapped_ = context_.tap->Watch(*replica_, stream_->cursor().view());
   context_.requests.FromCache(decision_.info);
   // It subscribes before this request's own subscription, which kept the replica alive, goes.
   stream_->Start();
@@ -302,6 +303,7 @@ ResponseWriter& RoutedRequest::ForwardWriter() {
                         !NeverCached(info.resource, context_.options.decision);
   if (!observed) return writer_;
   observer_ = std::make_unique<AnswerObserver>(writer_, context_.floors, info);
+  observer_->Record(*context_.tap, arrived_);
   return *observer_;
 }
 

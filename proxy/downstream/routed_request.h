@@ -33,6 +33,7 @@ struct RouterContext {
   WatchStreamStats streams{registry};
   std::unique_ptr<PinnedStreams> pinned =
       std::make_unique<PinnedStreams>(dispatcher, options.pinned_bytes_budget, registry);
+  std::unique_ptr<EventTap> tap;
   CounterHandle list_bytes;
   // Kinds that have no protobuf (custom resources), learnt from 406 answers; by Name().
   StringSet no_protobuf;
@@ -103,6 +104,7 @@ class RoutedRequest : public RequestHandler {
   bool moment_over_ = false;                  // What was under way has not come.
   std::unique_ptr<AnswerObserver> observer_;  // Of a forwarded request; inner_ writes to it.
   RequestHandlerPtr inner_;
+  RequestHandle tapped_;           // While stream_ runs.
   WatchStream* stream_ = nullptr;  // inner_, if it is a watch from the cache.
 };
 

@@ -15,7 +15,7 @@ class Router::Core {
 
 Router::Router(Dispatcher& dispatcher, CacherMap& caches, Authenticator& authenticator,
                Upstream& upstream, ReadFloors& floors, const RouterOptions& options,
-               StatsRegistry& registry)
+               StatsRegistry& registry, SeenSink seen)
     : core_(new Core(RouterContext{.dispatcher = dispatcher,
                                    .caches = caches,
                                    .authenticator = authenticator,
@@ -23,6 +23,7 @@ Router::Router(Dispatcher& dispatcher, CacherMap& caches, Authenticator& authent
                                    .floors = floors,
                                    .options = options,
                                    .registry = registry,
+                                   .tap = std::make_unique<EventTap>(dispatcher, std::move(seen)),
                                    .list_bytes = nullptr,
                                    .no_protobuf = {},
                                    .open_streams = {}})) {}

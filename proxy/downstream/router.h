@@ -13,6 +13,7 @@
 #include "proxy/downstream/read_floors.h"
 #include "proxy/downstream/stream_row.h"
 #include "proxy/http/exchange.h"
+#include "proxy/record/seen.h"
 #include "proxy/upstream/upstream.h"
 
 namespace weir {
@@ -32,13 +33,14 @@ struct RouterOptions {
 
 // One worker's requests: decides, authenticates, then serves from the cache or forwards. Its
 // Handle() is the HandlerFactory of the worker's connections.
+// `seen` is told what the flight recorder wants to know, on this thread.
 // `floors`, shared by the workers, holds what clients have been told.
 // REQUIRES: everything it is given outlives it, and it outlives its handlers.
 class Router {
  public:
   Router(Dispatcher& dispatcher, CacherMap& caches, Authenticator& authenticator,
          Upstream& upstream, ReadFloors& floors, const RouterOptions& options,
-         StatsRegistry& registry);
+         StatsRegistry& registry, SeenSink seen = nullptr);
   ~Router();
 
   RequestHandlerPtr Handle(RequestHead head, ResponseWriter& writer);

@@ -75,11 +75,13 @@ Server::Server(const Config& config, NewFilters new_filters)
           "Connections closed at once: downstream.maxConnections was reached.")),
       main_stalls_(AddLoopStalls(registry_, *dispatcher_, "main")),
       lag_(*dispatcher_, registry_),
+      recorder_(*dispatcher_, registry_),
       admin_sources_{.registry = registry_,
                      .streams = {},
                      .caches = {},
                      .readiness = [this] { return Readiness(); },
                      .lag = [this]() -> const LagHistory& { return lag_; },
+                     .recorder = [this]() -> const FlightRecorder& { return recorder_; },
                      .config_yaml = [this] { return ConfigYaml(config_); }} {}
 
 Server::~Server() = default;
@@ -139,21 +141,26 @@ absl::Status Server::PrepareClients(const UpstreamTarget& target,
 }
 
 absl::Status Server::MakeWorkers(UpstreamTarget target) {
-  WorkerSetup setup{.registry = registry_,
-                    .resolver = resolver_,
-                    .target = target,
-                    .upstream = UpstreamOptionsOf(config_),
-                    .token = token_,
-                    .own_tls = nullptr,
-                    .callers_tls = nullptr,
-                    .server_tls = server_tls_,
-                    .weir_token = weir_token_,
-                    .authenticator = {},
-                    .cacher = CacherOptionsOf(config_),
-                    .router = RouterOptionsOf(config_),
-                    .session = SessionOptionsOf(config_),
-                    .floors = std::make_shared<ReadFloors>(),
-                    .handshake_timeout = config_.downstream.handshake_timeout};
+  WorkerSetup setup{
+      .registry = registry_,
+      .resolver = resolver_,
+      .target = target,
+      .upstream = UpstreamOptionsOf(config_),
+      .token = token_,
+      .own_tls = nullptr,
+      .callers_tls = nullptr,
+      .server_tls = server_tls_,
+      .weir_token = weir_token_,
+      .authenticator = {},
+      .cacher = CacherOptionsOf(config_),
+      .router = RouterOptionsOf(config_),
+      .session = SessionOptionsOf(config_),
+      .floors = std::make_shared<ReadFloors>(),
+      .seen =
+          [this](SeenBatch batch) {
+            dispatcher_->Post([this, batch = std::move(batch)] { recorder_.OnSeen(batch); });
+          },
+      .handshake_timeout = config_.downstream.handshake_timeout};
   std::vector<CacherMap*> maps;
   for (int i = 0; i < config_.concurrency; ++i) {
     // Each worker has its own: connections of one context share its certificate store.

@@ -12,6 +12,7 @@
 #include "proxy/admin/admin_handler.h"
 #include "proxy/net/certificate_authority.h"
 #include "proxy/net/listener.h"
+#include "proxy/record/flight_recorder.h"
 #include "proxy/server/client_directory.h"
 #include "proxy/server/config.h"
 #include "proxy/server/rendezvous.h"
@@ -75,6 +76,7 @@ class Server {
   CounterHandle accept_failures_, connections_refused_;
   HistogramHandle main_stalls_;
   LagHistory lag_;
+  FlightRecorder recorder_;
   AdminSources admin_sources_;
   absl::flat_hash_map<ServerSession*, std::unique_ptr<ServerSession>> admin_sessions_;
   TimerPtr token_timer_, drain_timer_;

@@ -47,7 +47,7 @@ Worker::Worker(
       *upstream_, setup_.weir_token, setup_.authenticator, setup_.registry,
       [this](absl::Status reason) { caches_->DropAll(reason); });
   router_ = std::make_unique<Router>(*dispatcher_, *caches_, *authenticator_, *upstream_,
-                                     *setup_.floors, setup_.router, setup_.registry);
+                                     *setup_.floors, setup_.router, setup_.registry, setup_.seen);
 }
 
 Worker::~Worker() {

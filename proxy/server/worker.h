@@ -35,6 +35,7 @@ struct WorkerSetup {
   RouterOptions router;
   ServerSessionOptions session;
   std::shared_ptr<ReadFloors> floors;
+  SeenSink seen;  // Called on each worker's thread.
   absl::Duration handshake_timeout = absl::Seconds(10);
 };
 

@@ -40,6 +40,7 @@ class AdminHandlerTest : public testing::Test {
   ManualDispatcher dispatcher_;
   StatsRegistry registry_;
   LagHistory lag_{dispatcher_, registry_};
+  FlightRecorder recorder_{dispatcher_, registry_};
   bool ready_ = true;
   bool cancelled_ = false;
   std::function<void(std::vector<StreamRow>)> streams_done_;
@@ -57,6 +58,7 @@ class AdminHandlerTest : public testing::Test {
                                                              {"api-server-reached", ready_}};
           },
       .lag = [this]() -> const LagHistory& { return lag_; },
+      .recorder = [this]() -> const FlightRecorder& { return recorder_; },
       .config_yaml = [] { return std::string("listen: 127.0.0.1:6443\n"); }};
   std::unique_ptr<FakeResponseWriter> writer_;
   RequestHandlerPtr handler_;
@@ -98,6 +100,43 @@ TEST_F(AdminHandlerTest, LagTellsStagesAndWhatTheyWere) {
   EXPECT_EQ(series["counts"], nlohmann::json({4, 0}));
   EXPECT_EQ(series["p50Seconds"].size(), 2U);
   EXPECT_EQ(series["p99Seconds"].at(1), 0);
+}
+
+TEST_F(AdminHandlerTest, NamesObjectsThatAreStuckAndThatAreBusy) {
+  SeenEvent event{.resource = "foos.example.com",
+                  .namespace_name = "ns",
+                  .name = "a \"b\"",
+                  .uid = "u",
+                  .type = WatchEventType::kAdded,
+                  .version = ResourceVersion(11),
+                  .published = dispatcher_.Now(),
+                  .asks = SeenEvent::Asks::kCreated,
+                  .written = {}};
+  SeenWrite write{.resource = "pods",
+                  .namespace_name = "ns",
+                  .name = "p",
+                  .status = 200,
+                  .came = dispatcher_.Now(),
+                  .answered = dispatcher_.Now(),
+                  .uid = "v",
+                  .owners = {},
+                  .version = ResourceVersion(12)};
+  recorder_.OnSeen({.events = {event}, .writes = {write}});
+  EXPECT_EQ(Ask("/objects/busy").status(), 200);
+  const auto busy = nlohmann::json::parse(writer_->body())["objects"].at(0);
+  EXPECT_EQ(busy["resource"], "pods");
+  EXPECT_EQ(busy["name"], "p");
+  EXPECT_EQ(busy["loop"], false);
+  dispatcher_.Advance(absl::Seconds(15));
+  EXPECT_EQ(Ask("/objects/stuck").status(), 200);
+  const auto read = nlohmann::json::parse(writer_->body());
+  EXPECT_EQ(read["thresholdSeconds"], 10);
+  const auto& stuck = read["objects"].at(0);
+  EXPECT_EQ(stuck["name"], "a \"b\"");
+  EXPECT_EQ(stuck["resourceVersion"], "11");
+  EXPECT_EQ(stuck["asks"], "created");
+  EXPECT_EQ(stuck["ageSeconds"], 15);
+  EXPECT_EQ(stuck["acts"], false);
 }
 
 TEST_F(AdminHandlerTest, MetricsAreForPrometheus) {

@@ -2,6 +2,8 @@
 #include "proxy/downstream/answer_observer.h"
 
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "proxy/base/strings.h"
 #include "tests/support/fake_response_writer.h"
@@ -54,6 +56,68 @@ class AnswerObserverTest : public testing::Test {
   std::unique_ptr<AnswerObserver> observer_ =
       std::make_unique<AnswerObserver>(writer_, floors_, RequestInfo::Parse("PUT", kObject));
 };
+
+class AnswerRecordTest : public AnswerObserverTest {
+ protected:
+  void Ask(std::string_view method, std::string_view target) {
+    AnswerObserverTest::Ask(method, target);
+    observer_->Record(tap_, dispatcher_.Now());
+    dispatcher_.Advance(absl::Milliseconds(30));
+  }
+  std::vector<SeenWrite> Told() {
+    dispatcher_.Advance(EventTap::kDelay);
+    return std::exchange(told_, {});
+  }
+
+  std::vector<SeenWrite> told_;
+  EventTap tap_{dispatcher_, [this](SeenBatch batch) { told_ = std::move(batch.writes); }};
+};
+
+TEST_F(AnswerRecordTest, TellsOfAWriteWithItsTimesAndOwners) {
+  Ask("POST", "/api/v1/namespaces/ns/configmaps");
+  Answer(R"({"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"made-x1","namespace":"ns",)"
+         R"("uid":"u","resourceVersion":"12","ownerReferences":[{"uid":"o1"},{"uid":"o2"}]}})");
+  const std::vector<SeenWrite> told = Told();
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0].resource, "configmaps");
+  EXPECT_EQ(told[0].namespace_name, "ns");
+  EXPECT_EQ(told[0].name, "made-x1");
+  EXPECT_EQ(told[0].uid, "u");
+  EXPECT_EQ(told[0].status, 200);
+  EXPECT_EQ(told[0].version, ResourceVersion(12));
+  EXPECT_EQ(told[0].answered - told[0].came, absl::Milliseconds(30));
+  EXPECT_THAT(told[0].owners, testing::ElementsAre("o1", "o2"));
+}
+
+TEST_F(AnswerRecordTest, TellsOfARefusedWriteByTheNameInItsPath) {
+  Ask("PUT", kObject);
+  Head(409, "application/json");
+  observer_->End({});
+  const std::vector<SeenWrite> told = Told();
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0].status, 409);
+  EXPECT_EQ(told[0].name, "a");
+  EXPECT_EQ(told[0].uid, "");
+}
+
+TEST_F(AnswerRecordTest, TellsOfADeletionThatIsAnsweredWithoutTheObject) {
+  Ask("DELETE", kObject);
+  Answer(
+      R"({"kind":"Status","apiVersion":"v1","status":"Success","details":{"name":"a","uid":"u"}})");
+  const std::vector<SeenWrite> told = Told();
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0].uid, "u");
+  EXPECT_FALSE(told[0].version.is_set());
+}
+
+TEST_F(AnswerRecordTest, TellsNothingOfReads) {
+  Ask("GET", kObject);
+  Answer(Object(12));
+  Ask("GET", kObject);
+  Head(404, "application/json");
+  observer_->End({});
+  EXPECT_TRUE(Told().empty());
+}
 
 TEST_F(AnswerObserverTest, NotesTheVersionBeforeTheClientHasTheAnswer) {
   Head(201, "application/json");

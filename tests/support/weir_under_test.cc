@@ -130,7 +130,8 @@ class WeirUnderTest::Core {
         .cacher = options_.cacher,
         .router = options_.router,
         .session = options_.session,
-        .floors = std::make_shared<ReadFloors>()};
+        .floors = std::make_shared<ReadFloors>(),
+        .seen = [](const SeenBatch&) {}};  // All that leads there is done.
     std::vector<CacherMap*> maps;
     for (int i = 0; i < options_.workers; ++i) {
       // Not shared, as in the server.

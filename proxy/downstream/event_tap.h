@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "proxy/cache/cache_replica.h"
+#include "proxy/cache/event_view.h"
+#include "proxy/event/dispatcher.h"
+#include "proxy/record/seen.h"
+
+namespace weir {
+
+// What the flight recorder is told by one worker: the events that its streams are sent, and the
+// writes that it forwards. Nothing is done on an event's way: some time after a change the caches'
+// windows are read, for a bounded number of events, and told together with the writes.
+// Lives as long as its handles. REQUIRES: the dispatcher outlives it.
+class EventTap {
+ public:
+  static constexpr absl::Duration kDelay = absl::Milliseconds(250);
+  static constexpr size_t kMaxEvents = 500;  // Each time.
+  static constexpr size_t kMaxWrites = 1000;
+  // Of one cache; with more than these, every event is somebody's.
+  static constexpr size_t kMaxViews = 16;
+
+  // Without a sink it does nothing.
+  EventTap(Dispatcher& dispatcher, SeenSink sink);
+  ~EventTap();
+
+  // A stream of what `view` selects begins now, and lasts until the handle goes.
+  // REQUIRES: the replica is synced.
+  [[nodiscard]] RequestHandle Watch(CacheReplica& replica, EventView view);
+  bool recording() const { return sink_ != nullptr; }
+  void NoteWrite(SeenWrite write);
+
+ private:
+  struct Tapped;
+  class Stream;
+
+  void Arm();
+  void Tell();
+  void Read(Tapped& tapped);
+  void ReadRevision(const Tapped& tapped, const Revision& revision);
+
+  Dispatcher& dispatcher_;
+  const SeenSink sink_;
+  std::map<CacheReplica*, std::unique_ptr<Tapped>> tapped_;
+  SeenBatch batch_;
+  TimerPtr timer_;
+};
+
+}  // namespace weir

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/time/time.h"
+
+#include "proxy/base/stats.h"
+#include "proxy/base/strings.h"
+#include "proxy/event/dispatcher.h"
+#include "proxy/record/bounded_map.h"
+#include "proxy/record/seen.h"
+
+namespace weir {
+
+// A row of /objects/stuck: an event that asks for something, and nothing has been done about it.
+struct StuckObject {
+  std::string resource, namespace_name, name, uid;
+  ResourceVersion version;
+  SeenEvent::Asks asks = SeenEvent::Asks::kNothing;
+  absl::Duration age;
+  bool acts = false;  // Something was done about another object of the resource.
+};
+
+// A row of /objects/busy: an object that was written through Weir in the last seconds.
+struct BusyObject {
+  std::string resource, namespace_name, name;
+  double writes_per_second = 0, own_events_per_second = 0;
+  uint64_t conflicts = 0, no_op_writes = 0;  // Since it was first seen.
+  bool loop = false;                         // It is written because it was written.
+};
+
+struct FlightRecorderOptions {
+  absl::Duration stuck_after = absl::Seconds(10);
+  size_t max_pending = 8192;     // Objects that something is to be done about.
+  size_t max_remembered = 4096;  // Each of: writes, actions, objects' last events.
+  size_t max_busy = 1024;
+  size_t max_rows = 100;
+  size_t max_resources = 200;  // With series of their own; the rest are "other".
+};
+
+// Joins the events that an operator was sent and the writes that it made. All that it is told
+// carries its time, and may come in any order: workers tell of events in batches and of writes at
+// once. One thread: that of the dispatcher. REQUIRES: both references outlive it.
+class FlightRecorder {
+ public:
+  FlightRecorder(Dispatcher& dispatcher, StatsRegistry& registry,
+                 const FlightRecorderOptions& options = {});
+  ~FlightRecorder();
+
+  void OnSeen(const SeenBatch& batch);
+
+  // Those that wait longest first, of resources that somebody acts on before others.
+  std::vector<StuckObject> Stuck() const;
+  std::vector<BusyObject> Busy() const;  // Those written most first.
+  absl::Duration stuck_after() const { return options_.stuck_after; }
+
+ private:
+  struct Resource;
+  struct Pending {
+    Resource* resource = nullptr;
+    std::string namespace_name, name;
+    ResourceVersion version;
+    SeenEvent::Asks asks = SeenEvent::Asks::kNothing;
+    MonotonicTime since;
+  };
+  struct LastEvent {
+    ResourceVersion version;
+    MonotonicTime published;
+  };
+  struct BusyRecord;
+  // When the last few writes came that say something of an object. Oldest first.
+  using Actions = std::deque<MonotonicTime>;
+
+  Resource& Of(std::string_view resource);
+  void OnWrite(const SeenWrite& write);
+  void OnEvent(const SeenEvent& event);
+  void NotePending(const SeenEvent& event, Resource& resource);
+  // The write that an event of this uid, published then, led to, if it is known already.
+  const MonotonicTime* ActionAfter(const std::string& uid, MonotonicTime published);
+  void Act(const std::string& uid, const SeenWrite& write);
+  void NoteRefusal(const SeenWrite& write, Resource& resource);
+  void NoteBusy(const SeenWrite& write, bool no_op);
+  void Tick();
+  void Wake();
+
+  Dispatcher& dispatcher_;
+  StatsRegistry& registry_;
+  const FlightRecorderOptions options_;
+  StringMap<std::unique_ptr<Resource>> resources_;
+  BoundedMap<Pending> pending_;                   // By uid.
+  BoundedMap<MonotonicTime> writes_;              // When answered; by uid and version.
+  BoundedMap<Actions> actions_;                   // By uid.
+  BoundedMap<LastEvent> last_events_;             // By resource and key.
+  BoundedMap<std::unique_ptr<BusyRecord>> busy_;  // The same.
+  CounterHandle dropped_events_, dropped_writes_, dropped_pending_;
+  GaugeHandle pending_objects_;
+  TimerPtr timer_;
+};
+
+}  // namespace weir
