@@ -205,7 +205,7 @@ func TestClientCertificateUpstream(t *testing.T) {
 	server := sharedCluster(t)
 	throughWeir(t, server, func(t *testing.T, w *way) {
 		kubeconfig := filepath.Join(testDir(t), "kubeconfig")
-		must(t, server.WriteCertificateKubeconfig(kubeconfig, "certified", "system:masters"))
+		must(t, server.WriteCertificateKubeconfig(kubeconfig, "", "certified", "system:masters"))
 		weir := startWeir(t, harness.WeirOptions{
 			Dir: filepath.Join(testDir(t), "by certificate"), Kubeconfig: kubeconfig, Workers: workersOf[w.name],
 		})

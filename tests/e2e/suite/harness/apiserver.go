@@ -271,12 +271,12 @@ func (s *APIServer) WriteTokenFileKubeconfig(path, tokenFile string) error {
 }
 
 // WriteCertificateKubeconfig is WriteKubeconfig for a client certificate.
-func (s *APIServer) WriteCertificateKubeconfig(path, user string, groups ...string) error {
+func (s *APIServer) WriteCertificateKubeconfig(path, address, user string, groups ...string) error {
 	certificate, key, err := s.CA.Client(user, groups...)
 	if err != nil {
 		return err
 	}
-	return s.writeKubeconfig(path, "",
+	return s.writeKubeconfig(path, address,
 		&clientcmdapi.AuthInfo{ClientCertificateData: certificate, ClientKeyData: key})
 }
 
