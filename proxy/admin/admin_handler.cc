@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "proxy/admin/page.h"
 #include "proxy/base/strings.h"
 #include "proxy/net/address.h"
 
@@ -10,7 +11,7 @@ namespace weir {
 namespace {
 
 constexpr std::string_view kPaths =
-    "/livez /readyz /metrics /streams /caches /lag /objects/stuck /objects/busy /config";
+    "/ /livez /readyz /metrics /streams /caches /lag /objects/stuck /objects/busy /config";
 constexpr std::string_view kText = "text/plain; charset=utf-8";
 constexpr std::string_view kJson = "application/json";
 
@@ -48,6 +49,7 @@ class AdminHandler final : public RequestHandler {
     if (head_.method != "GET" && head_.method != "HEAD") {
       return Send(405, kText, "only GET and HEAD\n");
     }
+    if (path == "/") return SendPage();
     if (path == "/livez") return Send(200, kText, "ok\n");
     if (path == "/readyz") return SendReadiness();
     if (path == "/metrics") {
@@ -86,8 +88,15 @@ class AdminHandler final : public RequestHandler {
     Send(ready ? 200 : 503, kText, std::move(text));
   }
 
-  void Send(int status, std::string_view content_type, std::string body) {
+  void SendPage() {
+    Page page = MakePage();
+    Send(200, "text/html; charset=utf-8", std::move(page.html), page.content_security_policy);
+  }
+
+  void Send(int status, std::string_view content_type, std::string body,
+            std::string_view content_security_policy = "default-src 'none'") {
     ResponseHead head{.status = status, .headers = {}};
+    head.headers.Add("Content-Security-Policy", content_security_policy);
     head.headers.Add("Content-Type", content_type);
     head.headers.Add("Content-Length", StrCat(body.size()));
     head.headers.Add("Cache-Control", "no-store");

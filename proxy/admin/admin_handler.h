@@ -33,7 +33,7 @@ struct AdminSources {
   std::function<std::string()> config_yaml;  // In force, without secrets.
 };
 
-// Answers the admin port: /livez /readyz /metrics /streams /caches /lag
+// Answers the admin port: the page at /, and /livez /readyz /metrics /streams /caches /lag
 // /objects/stuck /objects/busy /config. No page shows an
 // object's body or a token. A Host header that is neither an IP address nor localhost is refused,
 // so that a web page cannot reach these by DNS rebinding.

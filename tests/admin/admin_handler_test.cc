@@ -78,6 +78,30 @@ TEST_F(AdminHandlerTest, ReadyzNamesWhatIsMissing) {
   EXPECT_THAT(writer_->body(), HasSubstr("[-]api-server-reached not yet"));
 }
 
+TEST_F(AdminHandlerTest, ThePageIsWholeAndRunsNothingButItself) {
+  EXPECT_EQ(Ask("/").status(), 200);
+  EXPECT_THAT(std::string(writer_->Header("Content-Type")), HasSubstr("text/html"));
+  const std::string html = writer_->body();
+  const std::string policy(writer_->Header("Content-Security-Policy"));
+  EXPECT_TRUE(html.starts_with("<!doctype html>"));
+  EXPECT_TRUE(html.ends_with("</html>\n"));
+  EXPECT_THAT(policy, HasSubstr("default-src 'none'"));
+  // Script and style are allowed by the nonce of this very answer.
+  const size_t at = policy.find("script-src 'nonce-") + 18;
+  const std::string nonce = policy.substr(at, policy.find('\'', at) - at);
+  EXPECT_EQ(nonce.size(), 32U);
+  EXPECT_THAT(html, HasSubstr(StrCat("<script nonce=\"", nonce, "\">")));
+  EXPECT_THAT(html, HasSubstr(StrCat("<style nonce=\"", nonce, "\">")));
+  EXPECT_EQ(html.find("NONCE"), std::string::npos);
+  Ask("/");
+  EXPECT_NE(writer_->Header("Content-Security-Policy"), policy);
+  // Nothing is loaded from elsewhere, and nothing that comes from Weir is taken for HTML.
+  for (const char* no :
+       {"src=", "http://127", "https://", "@import", "url(", "innerHTML", "eval("}) {
+    EXPECT_EQ(html.find(no), std::string::npos) << no;
+  }
+}
+
 TEST_F(AdminHandlerTest, LagTellsStagesAndWhatTheyWere) {
   const HistogramHandle dispatch =
       registry_.AddHistogram("weir_downstream_dispatch_seconds", "D.", {{"resource", "pods"}});
