@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "proxy/admin/metrics_format.h"
 #include "proxy/admin/page.h"
 #include "proxy/base/strings.h"
 #include "proxy/net/address.h"
@@ -52,10 +53,7 @@ class AdminHandler final : public RequestHandler {
     if (path == "/") return SendPage();
     if (path == "/livez") return Send(200, kText, "ok\n");
     if (path == "/readyz") return SendReadiness();
-    if (path == "/metrics") {
-      return Send(200, "text/plain; version=0.0.4; charset=utf-8",
-                  sources_.registry.RenderPrometheus());
-    }
+    if (path == "/metrics") return SendMetrics();
     if (path == "/config") return Send(200, "application/yaml", sources_.config_yaml());
     if (path == "/streams") return SendRows(sources_.streams, RenderStreams);
     if (path == "/caches") return SendRows(sources_.caches, RenderCaches);
@@ -74,6 +72,19 @@ class AdminHandler final : public RequestHandler {
   template <typename Gather, typename Render>
   void SendRows(const Gather& gather, Render render) {
     gathering_ = gather([this, render](auto rows) { Send(200, kJson, render(rows)); });
+  }
+
+  void SendMetrics() {
+    const StatsRegistry& registry = sources_.registry;
+    std::string accept;
+    for (const auto& [name, value] : head_.headers.fields()) {
+      if (EqualsIgnoreCase(name, "accept")) StrAppend(accept, accept.empty() ? "" : ",", value);
+    }
+    if (WantsOpenMetrics(accept)) {
+      return Send(200, "application/openmetrics-text; version=1.0.0; charset=utf-8",
+                  registry.RenderOpenMetrics());
+    }
+    Send(200, "text/plain; version=0.0.4; charset=utf-8", registry.RenderPrometheus());
   }
 
   // As the API server's own /readyz?verbose prints it.

@@ -104,13 +104,20 @@ std::string FormatLabels(const StatsLabels& labels, std::string_view le = {}) {
   return out;
 }
 
+// OpenMetrics has one spelling for each bound: "1.0".
+std::string FormatBound(double bound, bool open_metrics) {
+  std::string text = FormatDouble(bound);
+  if (open_metrics && text.find('.') == std::string::npos) text.append(".0");
+  return text;
+}
+
 void AppendHistogram(std::string& out, std::string_view name, const StatsLabels& labels,
-                     const Total& total) {
+                     const Total& total, bool open_metrics) {
   uint64_t below = 0;
   for (size_t i = 0; i < Histogram::kBuckets; ++i) {
     below += total.buckets[i];
     const std::string le =
-        i + 1 < Histogram::kBuckets ? FormatDouble(Histogram::kBounds[i]) : "+Inf";
+        i + 1 < Histogram::kBuckets ? FormatBound(Histogram::kBounds[i], open_metrics) : "+Inf";
     StrAppend(out, name, "_bucket", FormatLabels(labels, le), " ", below, "\n");
   }
   StrAppend(out, name, "_sum", FormatLabels(labels), " ", FormatDouble(total.sum_seconds), "\n");
@@ -118,7 +125,7 @@ void AppendHistogram(std::string& out, std::string_view name, const StatsLabels&
 }
 
 void AppendSeries(std::string& out, std::string_view name, Kind kind, const StatsLabels& labels,
-                  const Total& total) {
+                  const Total& total, bool open_metrics) {
   switch (kind) {
     case Kind::kCounter:
       StrAppend(out, name, FormatLabels(labels), " ", total.counter, "\n");
@@ -127,7 +134,38 @@ void AppendSeries(std::string& out, std::string_view name, Kind kind, const Stat
       StrAppend(out, name, FormatLabels(labels), " ", total.gauge, "\n");
       return;
     case Kind::kHistogram:
-      AppendHistogram(out, name, labels, total);
+      AppendHistogram(out, name, labels, total, open_metrics);
+  }
+}
+
+void AppendPrometheusHead(std::string& out, std::string_view name, const Family& family) {
+  StrAppend(out, "# HELP ", name, " ", Escaped(family.help, false), "\n");
+  StrAppend(out, "# TYPE ", name, " ", TypeName(family.kind), "\n");
+}
+
+// There a counter's family is called without the "_total" of its series, and a unit is what its
+// name ends in.
+void AppendOpenMetricsHead(std::string& out, std::string_view name, const Family& family) {
+  constexpr std::string_view kTotal = "_total";
+  std::string_view type = TypeName(family.kind);
+  if (family.kind == Kind::kCounter) {
+    if (name.ends_with(kTotal)) {
+      name.remove_suffix(kTotal.size());
+    } else {
+      type = "unknown";
+    }
+  }
+  StrAppend(out, "# TYPE ", name, " ", type, "\n");
+  for (const std::string_view unit : {"seconds", "bytes"}) {
+    if (name.ends_with(StrCat("_", unit))) StrAppend(out, "# UNIT ", name, " ", unit, "\n");
+  }
+  StrAppend(out, "# HELP ", name, " ", Escaped(family.help, true), "\n");
+}
+
+// Into a series that stands for all that there is no room for.
+void Fold(StatsLabels& labels) {
+  for (auto& [key, value] : labels) {
+    if (key == "resource") value = "other";
   }
 }
 
@@ -170,6 +208,7 @@ struct StatsRegistry::Families {
     }
     Family& family = it->second;
     WEIR_CHECK(family.kind == KindOf<Metric>());
+    if (family.series.size() >= kMaxSeries && !family.series.contains(labels)) Fold(labels);
     family.series[labels].live.emplace_back(metric.get());
     // Families are never erased, so the deleter may keep the reference.
     return {metric.release(), [this, &family, labels = std::move(labels)](Metric* gone) {
@@ -213,15 +252,21 @@ HistogramHandle StatsRegistry::AddHistogram(std::string_view name, std::string_v
   return families_->Add<Histogram>(name, help, std::move(labels));
 }
 
-std::string StatsRegistry::RenderPrometheus() const {
+std::string StatsRegistry::RenderPrometheus() const { return Render(Format::kPrometheus); }
+
+std::string StatsRegistry::RenderOpenMetrics() const {
+  return StrCat(Render(Format::kOpenMetrics), "# EOF\n");
+}
+
+std::string StatsRegistry::Render(Format format) const {
+  const bool open_metrics = format == Format::kOpenMetrics;
   std::string out;
   const std::lock_guard lock(families_->mutex);
   for (const auto& [name, family] : families_->by_name) {
     if (family.series.empty()) continue;
-    StrAppend(out, "# HELP ", name, " ", Escaped(family.help, false), "\n");
-    StrAppend(out, "# TYPE ", name, " ", TypeName(family.kind), "\n");
+    (open_metrics ? AppendOpenMetricsHead : AppendPrometheusHead)(out, name, family);
     for (const auto& [labels, series] : family.series) {
-      AppendSeries(out, name, family.kind, labels, series.Sum());
+      AppendSeries(out, name, family.kind, labels, series.Sum(), open_metrics);
     }
   }
   return out;

@@ -77,8 +77,12 @@ class StatsRegistry {
   template <typename Metric>
   using Handle = std::unique_ptr<Metric, std::function<void(Metric*)>>;
 
+  // A family has no more series than this. What comes after them has "other" as its resource: what
+  // was counted of resources that are long gone stays in the sums, and clients choose names.
+  static constexpr size_t kMaxSeries = 1000;
+
   // `help` of the first registration of a name wins. Labels: fixed, never a value that a client
-  // can invent without bound.
+  // can invent without bound, but for that of "resource".
   [[nodiscard]] Handle<Counter> AddCounter(std::string_view name, std::string_view help,
                                            StatsLabels labels = {});
   [[nodiscard]] Handle<Gauge> AddGauge(std::string_view name, std::string_view help,
@@ -88,6 +92,8 @@ class StatsRegistry {
 
   // Prometheus text format 0.0.4, families in the order of their names.
   std::string RenderPrometheus() const;
+  // OpenMetrics 1.0.0, the same series.
+  std::string RenderOpenMetrics() const;
   // The sum over all handles of that name whose labels include all of `labels`. For tests,
   // /streams.
   double Sum(std::string_view name, const StatsLabels& labels = {}) const;
@@ -95,7 +101,10 @@ class StatsRegistry {
   std::vector<std::pair<StatsLabels, LatencyCounts>> Latencies(std::string_view name) const;
 
  private:
+  enum class Format { kPrometheus, kOpenMetrics };
   struct Families;
+  std::string Render(Format format) const;
+
   std::unique_ptr<Families> families_;
 };
 

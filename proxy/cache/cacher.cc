@@ -183,6 +183,7 @@ void Cacher::PublishTraits() {
 void Cacher::OnHealth(bool healthy) {
   proof_.OnHealth(healthy);
   traits_.healthy = healthy;
+  stats_.healthy->Set(healthy ? 1 : 0);
   traits_.health_changed = env_.dispatcher.Now();
   PublishTraits();
 }

@@ -61,6 +61,8 @@ CacherStats::CacherStats(StatsRegistry& registry, const StatsLabels& labels)
       window_bytes(registry.AddGauge("weir_cache_window_bytes",
                                      "Bytes that these events keep beyond the objects cached.",
                                      labels)),
-      synced(registry.AddGauge("weir_cache_synced", "Caches that serve readers.", labels)) {}
+      synced(registry.AddGauge("weir_cache_synced", "Caches that serve readers.", labels)),
+      healthy(registry.AddGauge("weir_cache_healthy", "Caches whose watch of the API server is up.",
+                                labels)) {}
 
 }  // namespace weir

@@ -15,7 +15,7 @@ struct CacherStats {
   // had to wait for its watch; was listed anew; nothing was proved.
   CounterHandle proofs_ahead, proofs_equal, proofs_waited, proofs_repaired, proofs_failed;
   HistogramHandle ingest;
-  GaugeHandle objects, object_bytes, window_events, window_bytes, synced;
+  GaugeHandle objects, object_bytes, window_events, window_bytes, synced, healthy;
 };
 
 }  // namespace weir

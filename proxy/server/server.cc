@@ -5,6 +5,8 @@
 #include <csignal>
 #include <utility>
 
+#include "absl/time/clock.h"
+
 #include "proxy/base/log.h"
 #include "proxy/base/status.h"
 #include "proxy/base/strings.h"
@@ -73,6 +75,8 @@ Server::Server(const Config& config, NewFilters new_filters)
       connections_refused_(registry_.AddCounter(
           "weir_server_connections_refused_total",
           "Connections closed at once: downstream.maxConnections was reached.")),
+      started_(registry_.AddGauge("weir_server_start_time_seconds",
+                                  "When this Weir started, in seconds since 1970.")),
       main_stalls_(AddLoopStalls(registry_, *dispatcher_, "main")),
       lag_(*dispatcher_, registry_),
       recorder_(*dispatcher_, registry_),
@@ -82,7 +86,9 @@ Server::Server(const Config& config, NewFilters new_filters)
                      .readiness = [this] { return Readiness(); },
                      .lag = [this]() -> const LagHistory& { return lag_; },
                      .recorder = [this]() -> const FlightRecorder& { return recorder_; },
-                     .config_yaml = [this] { return ConfigYaml(config_); }} {}
+                     .config_yaml = [this] { return ConfigYaml(config_); }} {
+  started_->Set(absl::ToUnixSeconds(absl::Now()));
+}
 
 Server::~Server() = default;
 

@@ -74,6 +74,7 @@ class Server {
   std::vector<std::thread> threads_;
   ServerSessionStats admin_stats_;
   CounterHandle accept_failures_, connections_refused_;
+  GaugeHandle started_;
   HistogramHandle main_stalls_;
   LagHistory lag_;
   FlightRecorder recorder_;

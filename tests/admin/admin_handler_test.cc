@@ -32,6 +32,7 @@ class AdminHandlerTest : public testing::Test {
     head.target = target;
     head.authority = host;
     head.end_of_stream = true;
+    for (const std::string_view accept : accepts_) head.headers.Add("Accept", accept);
     handler_ = NewAdminHandler(sources_, std::move(head), *writer_);
     handler_->OnEnd({});
     return *writer_;
@@ -41,6 +42,7 @@ class AdminHandlerTest : public testing::Test {
   StatsRegistry registry_;
   LagHistory lag_{dispatcher_, registry_};
   FlightRecorder recorder_{dispatcher_, registry_};
+  std::vector<std::string_view> accepts_;
   bool ready_ = true;
   bool cancelled_ = false;
   std::function<void(std::vector<StreamRow>)> streams_done_;
@@ -169,6 +171,18 @@ TEST_F(AdminHandlerTest, MetricsAreForPrometheus) {
   EXPECT_EQ(Ask("/metrics").status(), 200);
   EXPECT_THAT(writer_->body(), HasSubstr("weir_test_things_total 3"));
   EXPECT_THAT(std::string(writer_->Header("Content-Type")), HasSubstr("version=0.0.4"));
+}
+
+TEST_F(AdminHandlerTest, MetricsAreOpenMetricsWhereThatIsAskedFor) {
+  const CounterHandle counter = registry_.AddCounter("weir_test_things_total", "Things.");
+  accepts_ = {"application/openmetrics-text;version=1.0.0", "text/plain;q=0.5"};
+  EXPECT_EQ(Ask("/metrics").status(), 200);
+  EXPECT_THAT(writer_->body(), HasSubstr("# TYPE weir_test_things counter\n"));
+  EXPECT_THAT(writer_->body(), testing::EndsWith("\n# EOF\n"));
+  EXPECT_EQ(writer_->Header("Content-Type"),
+            "application/openmetrics-text; version=1.0.0; charset=utf-8");
+  accepts_ = {"application/openmetrics-text;q=0.1", "text/plain"};
+  EXPECT_THAT(std::string(Ask("/metrics").Header("Content-Type")), HasSubstr("version=0.0.4"));
 }
 
 TEST_F(AdminHandlerTest, ConfigIsYaml) {

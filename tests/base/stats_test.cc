@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/base/stats.h"
 
+#include <algorithm>
 #include <thread>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+
+#include "proxy/base/strings.h"
 
 namespace weir {
 namespace {
@@ -74,6 +77,51 @@ TEST_F(StatsTest, HistogramsCountUpToEachBound) {
   EXPECT_THAT(text, HasSubstr("weir_lag_seconds_count{k=\"v\"} 4\n"));
   EXPECT_EQ(registry_.Sum("weir_lag_seconds"), 4);
   EXPECT_EQ(histogram->count(), 4u);
+}
+
+TEST_F(StatsTest, OpenMetricsNamesFamiliesUnitsAndTheEnd) {
+  const CounterHandle bytes =
+      registry_.AddCounter("weir_a_bytes_total", "A \"b\".", {{"k", "a\"b\\c\nd"}});
+  const GaugeHandle gauge = registry_.AddGauge("weir_b_bytes", "B.");
+  const CounterHandle odd = registry_.AddCounter("weir_c", "C.");
+  bytes->Add(3);
+  EXPECT_EQ(registry_.RenderOpenMetrics(),
+            "# TYPE weir_a_bytes counter\n# UNIT weir_a_bytes bytes\n"
+            "# HELP weir_a_bytes A \\\"b\\\".\n"
+            "weir_a_bytes_total{k=\"a\\\"b\\\\c\\nd\"} 3\n"
+            "# TYPE weir_b_bytes gauge\n# UNIT weir_b_bytes bytes\n# HELP weir_b_bytes B.\n"
+            "weir_b_bytes 0\n"
+            "# TYPE weir_c unknown\n# HELP weir_c C.\nweir_c 0\n"
+            "# EOF\n");
+}
+
+TEST_F(StatsTest, OpenMetricsSpellsBoundsInOneWay) {
+  const HistogramHandle histogram = registry_.AddHistogram("weir_lag_seconds", "L.");
+  histogram->Observe(absl::Seconds(1));
+  const std::string text = registry_.RenderOpenMetrics();
+  EXPECT_THAT(text,
+              HasSubstr("# TYPE weir_lag_seconds histogram\n# UNIT weir_lag_seconds seconds"));
+  EXPECT_THAT(text, HasSubstr("weir_lag_seconds_bucket{le=\"0.0001\"} 0\n"));
+  EXPECT_THAT(text, HasSubstr("weir_lag_seconds_bucket{le=\"1.0\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("weir_lag_seconds_bucket{le=\"60.0\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("weir_lag_seconds_bucket{le=\"+Inf\"} 1\n"));
+  EXPECT_EQ(StatsRegistry().RenderOpenMetrics(), "# EOF\n");
+}
+
+TEST_F(StatsTest, AFamilyHasOnlySoManySeries) {
+  const CounterHandle first = registry_.AddCounter("weir_x_total", "X.", {{"resource", "r0"}});
+  for (size_t i = 0; i < 3 * StatsRegistry::kMaxSeries; ++i) {
+    // Gone at once, but what it has counted stays.
+    registry_.AddCounter("weir_x_total", "X.", {{"resource", StrCat("r", i)}, {"verb", "get"}})
+        ->Add();
+  }
+  first->Add();
+  registry_.AddCounter("weir_x_total", "X.", {{"resource", "r0"}})->Add();
+  const std::string text = registry_.RenderPrometheus();
+  EXPECT_LE(std::count(text.begin(), text.end(), '\n'), StatsRegistry::kMaxSeries + 4);
+  EXPECT_THAT(text, HasSubstr("weir_x_total{resource=\"r0\"} 2\n"));
+  EXPECT_THAT(text, HasSubstr("weir_x_total{resource=\"other\",verb=\"get\"} 2001\n"));
+  EXPECT_EQ(registry_.Sum("weir_x_total"), 3 * StatsRegistry::kMaxSeries + 2);
 }
 
 TEST_F(StatsTest, TellsLatenciesBySeriesWithThoseOfGoneHandles) {

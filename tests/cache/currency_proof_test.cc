@@ -131,8 +131,10 @@ TEST_F(CurrencyProofTest, WhatAWatchThatIsDownHasNotBroughtIsNotLost) {
   Lag(false);
   dispatcher_.RunReady();
   EXPECT_EQ(Proofs("waited"), 0);
+  EXPECT_EQ(Stat("healthy"), 0);
   dispatcher_.Advance(absl::Seconds(10));
   EXPECT_EQ(StateOf(replica), resource_.State()) << "the watch has resumed";
+  EXPECT_EQ(Stat("healthy"), 1);
   EXPECT_EQ(Proofs("waited"), 1);
   EXPECT_EQ(Stat("repairs_total") + Stat("relists_total"), 0);
 }
