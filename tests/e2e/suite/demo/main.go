@@ -104,7 +104,7 @@ func keep(ctx context.Context, server *harness.APIServer, weir *harness.Weir, di
 		fmt.Fprintln(os.Stderr, "weir-demo:", err)
 	}
 	fmt.Printf("\nstill running, until Ctrl-C:\n"+
-		"  Weir's admin address       http://%s  (/streams /caches /metrics)\n"+
+		"  Weir's admin address       http://%s  (open it in a browser)\n"+
 		"  through Weir               KUBECONFIG=%s\n"+
 		"  straight to the API server KUBECONFIG=%s\n", weir.Admin, weir.Kubeconfig(), admin)
 	<-ctx.Done()
