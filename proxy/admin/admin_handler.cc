@@ -5,6 +5,7 @@
 
 #include "proxy/admin/metrics_format.h"
 #include "proxy/admin/page.h"
+#include "proxy/base/status.h"
 #include "proxy/base/strings.h"
 #include "proxy/net/address.h"
 
@@ -12,7 +13,7 @@ namespace weir {
 namespace {
 
 constexpr std::string_view kPaths =
-    "/ /livez /readyz /metrics /streams /caches /lag /objects/stuck /objects/busy /config";
+    "/ /livez /readyz /metrics /streams /caches /lag /objects/stuck /objects/busy /changes /config";
 constexpr std::string_view kText = "text/plain; charset=utf-8";
 constexpr std::string_view kJson = "application/json";
 
@@ -61,6 +62,7 @@ class AdminHandler final : public RequestHandler {
       const LagHistory& lag = sources_.lag();
       return Send(200, kJson, RenderLag(lag.Stages(), lag.Series()));
     }
+    if (path == "/changes") return SendChanges(target.substr(path.size()));
     const FlightRecorder& recorder = sources_.recorder();
     if (path == "/objects/stuck") {
       return Send(200, kJson, RenderStuck(recorder.Stuck(), recorder.stuck_after()));
@@ -85,6 +87,15 @@ class AdminHandler final : public RequestHandler {
                   registry.RenderOpenMetrics());
     }
     Send(200, "text/plain; version=0.0.4; charset=utf-8", registry.RenderPrometheus());
+  }
+
+  void SendChanges(std::string_view query_text) {
+    const absl::StatusOr<ChangeQuery> query =
+        ParseChangeQuery(query_text.substr(query_text.empty() ? 0 : 1));
+    if (!query.ok()) return Send(400, kText, StrCat(MessageOf(query.status()), "\n"));
+    gathering_ = sources_.changes(*query, [this](const std::vector<ChangeRow>& rows) {
+      Send(200, kJson, RenderChanges(rows));
+    });
   }
 
   // As the API server's own /readyz?verbose prints it.

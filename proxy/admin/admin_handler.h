@@ -25,6 +25,9 @@ struct AdminSources {
   StatsRegistry& registry;
   Gather<StreamRow> streams;
   Gather<CacheRow> caches;
+  // Collected as those are, merged by MergeChanges.
+  std::function<RequestHandle(const ChangeQuery&, std::function<void(std::vector<ChangeRow>)> done)>
+      changes;
   // Conditions of readiness: name and whether it holds.
   std::function<std::vector<std::pair<std::string, bool>>()> readiness;
   // The stages of an event's way, and what they were.
@@ -34,9 +37,9 @@ struct AdminSources {
 };
 
 // Answers the admin port: the page at /, and /livez /readyz /metrics /streams /caches /lag
-// /objects/stuck /objects/busy /config. No page shows an
-// object's body or a token. A Host header that is neither an IP address nor localhost is refused,
-// so that a web page cannot reach these by DNS rebinding.
+// /objects/stuck /objects/busy /changes /config. No page shows an object's body or a token. A Host
+// header that is neither an IP address nor localhost is refused, so that a web page cannot reach
+// these by DNS rebinding.
 // REQUIRES: `sources` outlives the handlers.
 RequestHandlerPtr NewAdminHandler(const AdminSources& sources, RequestHead head,
                                   ResponseWriter& writer);
@@ -46,6 +49,9 @@ std::string RenderStreams(const std::vector<StreamRow>& rows);
 std::string RenderCaches(const std::vector<CacheRow>& rows);
 std::string RenderStuck(const std::vector<StuckObject>& rows, absl::Duration threshold);
 std::string RenderBusy(const std::vector<BusyObject>& rows);
+// What follows '?' of /changes. Error: an unknown parameter or a bad value, named.
+absl::StatusOr<ChangeQuery> ParseChangeQuery(std::string_view text);
+std::string RenderChanges(const std::vector<ChangeRow>& rows);
 std::string RenderLag(const std::vector<StageRow>& rows, const std::vector<StageSeries>& history);
 
 }  // namespace weir

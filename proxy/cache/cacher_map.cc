@@ -29,5 +29,8 @@ CacheReplica* CacherMap::Find(const CacheKey& key, const Narrowing& narrowing) {
 }
 void CacherMap::DropAll(const absl::Status& reason) { core_->DropAll(reason); }
 std::vector<CacheRow> CacherMap::Rows() const { return core_->Rows(); }
+std::vector<ChangeRow> CacherMap::Changes(const ChangeQuery& query) const {
+  return core_->Changes(query);
+}
 
 }  // namespace weir

@@ -8,6 +8,7 @@
 
 #include "proxy/cache/cache_replica.h"
 #include "proxy/cache/cacher_options.h"
+#include "proxy/cache/change_row.h"
 #include "proxy/cache/lister_watcher.h"
 #include "proxy/filter/filter_chain.h"
 
@@ -72,6 +73,9 @@ class CacherMap {
   void DropAll(const absl::Status& reason);
   // Rows of the Cachers whose home this worker is.
   std::vector<CacheRow> Rows() const;
+  // The newest changes in the windows of the same Cachers: one turn of the loop, with the bounds
+  // of ChangeRow.
+  std::vector<ChangeRow> Changes(const ChangeQuery& query) const;
 
   class Core;
 

@@ -321,4 +321,10 @@ std::vector<CacheRow> CacherMap::Core::Rows() const {
   return rows;
 }
 
+std::vector<ChangeRow> CacherMap::Core::Changes(const ChangeQuery& query) const {
+  ChangeReader reader(query, env_.dispatcher.Now());
+  for (const auto& [key, home] : homes_) reader.Add(key, home->cacher().window());
+  return reader.Take();
+}
+
 }  // namespace weir

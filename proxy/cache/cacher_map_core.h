@@ -27,6 +27,7 @@ class CacherMap::Core {
   CacheReplica* Find(const CacheKey& key, const Narrowing& narrowing);
   void DropAll(const absl::Status& reason);
   std::vector<CacheRow> Rows() const;
+  std::vector<ChangeRow> Changes(const ChangeQuery& query) const;
 
   // Between workers. Runs `message` there: at once if that is this one, else by Post.
   void Send(Core& to, absl::AnyInvocable<void(Core&)> message);

@@ -42,6 +42,13 @@ class WatchWindow {
   void ForEach(Visit visit) const {
     for (const Entry& entry : entries_) visit(*entry.revision);
   }
+  // Newest first, until `visit` returns false.
+  template <typename Visit>
+  void ForEachBackwards(Visit visit) const {
+    for (auto entry = entries_.rbegin(); entry != entries_.rend(); ++entry) {
+      if (!visit(*entry->revision)) return;
+    }
+  }
 
   size_t events() const { return events_; }
   size_t bytes() const { return bytes_; }

@@ -83,6 +83,7 @@ Server::Server(const Config& config, NewFilters new_filters)
       admin_sources_{.registry = registry_,
                      .streams = {},
                      .caches = {},
+                     .changes = {},
                      .readiness = [this] { return Readiness(); },
                      .lag = [this]() -> const LagHistory& { return lag_; },
                      .recorder = [this]() -> const FlightRecorder& { return recorder_; },
@@ -192,6 +193,18 @@ absl::Status Server::MakeWorkers(UpstreamTarget target) {
       readers.emplace_back(&w->dispatcher(), [w = w.get()] { return w->caches().Rows(); });
     }
     return GatherRows<CacheRow>(*dispatcher_, std::move(readers), std::move(done));
+  };
+  admin_sources_.changes = [this](const ChangeQuery& query, auto done) {
+    std::vector<std::pair<Dispatcher*, std::function<std::vector<ChangeRow>()>>> readers;
+    for (const auto& w : workers_) {
+      readers.emplace_back(&w->dispatcher(),
+                           [w = w.get(), query] { return w->caches().Changes(query); });
+    }
+    return GatherRows<ChangeRow>(
+        *dispatcher_, std::move(readers),
+        [limit = query.limit, done = std::move(done)](std::vector<ChangeRow> rows) {
+          done(MergeChanges(std::move(rows), limit));
+        });
   };
   return absl::OkStatus();
 }

@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "proxy/base/strings.h"
 #include "tests/support/fake_response_writer.h"
 #include "tests/support/manual_dispatcher.h"
 
@@ -46,6 +47,8 @@ class AdminHandlerTest : public testing::Test {
   bool ready_ = true;
   bool cancelled_ = false;
   std::function<void(std::vector<StreamRow>)> streams_done_;
+  ChangeQuery change_query_;
+  std::function<void(std::vector<ChangeRow>)> changes_done_;
   AdminSources sources_{
       .registry = registry_,
       .streams =
@@ -54,6 +57,12 @@ class AdminHandlerTest : public testing::Test {
             return std::make_unique<Handle>(cancelled_);
           },
       .caches = [](std::function<void(std::vector<CacheRow>)>) -> RequestHandle { return nullptr; },
+      .changes =
+          [this](const ChangeQuery& query, std::function<void(std::vector<ChangeRow>)> done) {
+            change_query_ = query;
+            changes_done_ = std::move(done);
+            return std::make_unique<Handle>(cancelled_);
+          },
       .readiness =
           [this] {
             return std::vector<std::pair<std::string, bool>>{{"listening", true},
@@ -126,6 +135,61 @@ TEST_F(AdminHandlerTest, LagTellsStagesAndWhatTheyWere) {
   EXPECT_EQ(series["counts"], nlohmann::json({4, 0}));
   EXPECT_EQ(series["p50Seconds"].size(), 2U);
   EXPECT_EQ(series["p99Seconds"].at(1), 0);
+}
+
+TEST_F(AdminHandlerTest, ChangesNameFieldsAndNothingElse) {
+  Ask("/changes?resource=foos.example.com&limit=5");
+  EXPECT_EQ(change_query_.resource, "foos.example.com");
+  EXPECT_EQ(change_query_.limit, 5U);
+  ChangeRow row{.resource = "foos.example.com", .namespace_name = "ns", .name = "a", .uid = "u"};
+  row.version = ResourceVersion(124);
+  row.age = absl::Milliseconds(800);
+  row.changed = ChangedPaths{.paths = {"metadata.labels[\"a.b\"]", "spec.replicas"}};
+  ChangeRow deleted = row;
+  deleted.type = WatchEventType::kDeleted;
+  deleted.changed.reset();
+  ChangeRow many = row;
+  many.changed->more = true;
+  changes_done_({row, deleted, many});
+  EXPECT_EQ(writer_->status(), 200);
+  EXPECT_EQ(writer_->Header("Content-Type"), "application/json");
+  const auto changes = nlohmann::json::parse(writer_->body())["changes"];
+  EXPECT_EQ(changes.at(0),
+            nlohmann::json({{"resource", "foos.example.com"},
+                            {"namespace", "ns"},
+                            {"name", "a"},
+                            {"type", "MODIFIED"},
+                            {"resourceVersion", "124"},
+                            {"ageSeconds", 0.8},
+                            {"paths", {"metadata.labels[\"a.b\"]", "spec.replicas"}}}));
+  EXPECT_EQ(changes.at(1)["type"], "DELETED");
+  EXPECT_FALSE(changes.at(1).contains("paths"));
+  EXPECT_EQ(changes.at(2)["morePaths"], true);
+}
+
+TEST_F(AdminHandlerTest, ChangesOfAllWhereNothingIsAskedFor) {
+  for (const char* target : {"/changes", "/changes?"}) {
+    change_query_ = {.resource = "x", .limit = 1};
+    Ask(target);
+    EXPECT_EQ(change_query_.resource, "");
+    EXPECT_EQ(change_query_.limit, ChangeRow::kMaxRows);
+  }
+  Ask("/changes?limit=1000");
+  EXPECT_EQ(change_query_.limit, 1000U);
+}
+
+TEST_F(AdminHandlerTest, ChangesRefusesAQuestionItDoesNotKnow) {
+  const std::pair<const char*, const char*> questions[] = {
+      {"color=red", "\"color\""},   {"limit=0", "\"0\""},       {"limit=1001", "\"1001\""},
+      {"limit=-1", "\"-1\""},       {"limit", "limit must be"}, {"resource=", "resource"},
+      {"limit=1&limit=2", "twice"}, {"resource=%zz", "%zz"},    {"resource=a&&limit=1", "\"\""},
+  };
+  for (const auto& [question, says] : questions) {
+    changes_done_ = nullptr;
+    EXPECT_EQ(Ask(StrCat("/changes?", question)).status(), 400) << question;
+    EXPECT_THAT(writer_->body(), HasSubstr(says));
+    EXPECT_FALSE(changes_done_) << question;
+  }
 }
 
 TEST_F(AdminHandlerTest, NamesObjectsThatAreStuckAndThatAreBusy) {

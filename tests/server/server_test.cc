@@ -162,11 +162,18 @@ TEST_F(ServerTest, AdminPagesShowWhatIsGoingOn) {
   EXPECT_THAT(streams, HasSubstr("test-client/1.0"));
   const std::string caches = admin_->Get("/caches").body;
   EXPECT_THAT(caches, HasSubstr(R"("state": "synced")"));
+  api_.Create("configmaps", "default", ConfigMapBody("b", {{"password", "hunter2"}}));
+  std::string changes;
+  EXPECT_TRUE(WaitFor([&] {
+    changes = admin_->Get("/changes?resource=configmaps&limit=5").body;
+    return changes.find(R"("name": "b")") != std::string::npos;
+  })) << changes;
+  EXPECT_EQ(admin_->Get("/changes?color=red").status, 400);
   const std::string metrics = admin_->Get("/metrics").body;
   EXPECT_THAT(metrics, HasSubstr("weir_downstream_watch_streams 1"));
   const std::string config = admin_->Get("/config").body;
   EXPECT_THAT(config, HasSubstr("concurrency: 2"));
-  for (const std::string& page : {streams, caches, metrics, config}) {
+  for (const std::string& page : {streams, caches, changes, metrics, config}) {
     EXPECT_THAT(page, testing::Not(HasSubstr("hunter2")));
     EXPECT_THAT(page, testing::Not(HasSubstr("owner-token")));
   }

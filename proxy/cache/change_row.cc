@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/cache/change_row.h"
+
+#include <algorithm>
+#include <map>
+#include <string_view>
+#include <tuple>
+#include <utility>
+
+namespace weir {
+namespace {
+
+// What makes a change the same one in two caches. A deletion that was found out by a relist may
+// have the version of the change before it.
+using ChangeId = std::tuple<std::string_view, ResourceVersion, bool>;
+
+ChangeId IdOf(std::string_view uid, ResourceVersion version, WatchEventType type) {
+  return {uid, version, type == WatchEventType::kDeleted};
+}
+
+bool CanCompare(const CacheEvent& event) {
+  return event.type == WatchEventType::kModified && event.previous != nullptr &&
+         event.object->representation() == Representation::kJson &&
+         event.previous->representation() == Representation::kJson;
+}
+
+}  // namespace
+
+std::vector<ChangeRow> MergeChanges(std::vector<ChangeRow> rows, size_t limit) {
+  std::stable_sort(rows.begin(), rows.end(), [](const ChangeRow& a, const ChangeRow& b) {
+    return a.age != b.age ? a.age < b.age : a.version > b.version;
+  });
+  std::map<ChangeId, size_t> places;
+  std::vector<size_t> kept;  // Of `rows`, which the ids point into.
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const ChangeRow& row = rows[i];
+    const auto [place, is_new] =
+        places.try_emplace(IdOf(row.uid, row.version, row.type), kept.size());
+    if (is_new) {
+      kept.push_back(i);
+    } else if (row.changed && !rows[kept[place->second]].changed) {
+      kept[place->second] = i;
+    }
+  }
+  std::vector<ChangeRow> merged;
+  for (size_t i = 0; i < kept.size() && i < limit; ++i) merged.push_back(std::move(rows[kept[i]]));
+  return merged;
+}
+
+// Of the same change in two caches the one to show: that can be compared, of whole objects, of a
+// cache that selects least.
+bool ChangeReader::TellsMore(const Candidate& a, const Candidate& b) {
+  const auto rank = [](const Candidate& c) {
+    return std::make_tuple(CanCompare(*c.event), !c.key->metadata_only,
+                           c.key->label_selector.empty() && c.key->field_selector.empty(),
+                           c.key->namespace_name.empty());
+  };
+  return rank(a) > rank(b);
+}
+
+void ChangeReader::Add(const CacheKey& key, const WatchWindow& window) {
+  if (!query_.resource.empty() && key.resource.Name() != query_.resource) return;
+  size_t taken = 0;
+  window.ForEachBackwards([&](const Revision& revision) {
+    for (auto event = revision.events.rbegin(); event != revision.events.rend(); ++event) {
+      if (++taken > query_.limit) return false;
+      candidates_.push_back({&key, &*event, revision.published});
+    }
+    return true;
+  });
+}
+
+// Of all that was added, each change once.
+void ChangeReader::KeepNewest() {
+  std::stable_sort(
+      candidates_.begin(), candidates_.end(),
+      [](const Candidate& a, const Candidate& b) { return a.published > b.published; });
+  std::map<ChangeId, size_t> places;
+  size_t kept = 0;
+  for (const Candidate& candidate : candidates_) {
+    const CacheEvent& event = *candidate.event;
+    const auto [place, is_new] =
+        places.try_emplace(IdOf(event.object->uid(), event.version, event.type), kept);
+    if (is_new) {
+      candidates_[kept++] = candidate;
+    } else if (TellsMore(candidate, candidates_[place->second])) {
+      candidates_[place->second] = candidate;
+    }
+  }
+  candidates_.resize(std::min(kept, query_.limit));
+}
+
+std::vector<ChangeRow> ChangeReader::Take() {
+  KeepNewest();
+  std::vector<ChangeRow> rows;
+  size_t compared = 0;
+  size_t bytes = 0;
+  for (const Candidate& candidate : std::exchange(candidates_, {})) {
+    const CacheEvent& event = *candidate.event;
+    ChangeRow& row = rows.emplace_back();
+    row.resource = candidate.key->resource.Name();
+    row.namespace_name = event.object->namespace_name();
+    row.name = event.object->name();
+    row.uid = event.object->uid();
+    row.type = event.type;
+    row.version = event.version;
+    row.age = now_ - candidate.published;
+    if (!CanCompare(event) || compared == ChangeRow::kMaxCompared) continue;
+    bytes += event.object->raw().size() + event.previous->raw().size();
+    if (bytes > ChangeRow::kMaxComparedBytes) {
+      compared = ChangeRow::kMaxCompared;
+      continue;
+    }
+    ++compared;
+    if (auto changed = FindChangedPaths(event.previous->raw(), event.object->raw()); changed.ok()) {
+      row.changed = *std::move(changed);
+    }
+  }
+  return rows;
+}
+
+}  // namespace weir
