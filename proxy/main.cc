@@ -17,6 +17,7 @@
 #include "proxy/base/status.h"
 #include "proxy/base/strings.h"
 #include "proxy/cli/check.h"
+#include "proxy/cli/top.h"
 #include "proxy/server/config.h"
 #include "proxy/server/kubeconfig.h"
 #include "proxy/server/server.h"
@@ -104,6 +105,18 @@ int Run(const std::string& file, const std::map<std::string, std::string>& flags
   return ran.ok() ? kExitOk : Fail(kExitFailure, ran);
 }
 
+CLI::App* AddTop(CLI::App& app, TopFlags& flags) {
+  CLI::App* top =
+      app.add_subcommand("top", "Show streams, lag and stuck objects of a running weir");
+  top->add_option("--admin", flags.admin, "Its admin port, 127.0.0.1:15090 by default");
+  top->add_flag("--once", flags.once, "Print once, also to a terminal");
+  top->add_option("-o,--output", flags.output, "text (default), or json: printed once");
+  top->add_option("--sort", flags.sort,
+                  "Streams by behind (default), events, bytes, age, resource or client");
+  top->add_option("--interval", flags.interval, "Time between two looks, 2s by default");
+  return top;
+}
+
 int Main(int argc, char** argv) {
   CLI::App app{"weir: a sidecar that keeps one list and watch per resource for an operator"};
   app.require_subcommand(1);
@@ -124,6 +137,9 @@ int Main(int argc, char** argv) {
   std::string checked_file;
   check->add_option("FILE", checked_file, "Configuration file")->required();
 
+  TopFlags top_flags;
+  CLI::App* top = AddTop(app, top_flags);
+
   CLI::App* version = app.add_subcommand("version", "Print the version");
 
   try {
@@ -133,6 +149,7 @@ int Main(int argc, char** argv) {
     return code == 0 ? kExitOk : kExitUsage;
   }
   if (check->parsed()) return CheckConfig(checked_file, ValidateFilterParams);
+  if (top->parsed()) return Top(top_flags);
   if (version->parsed()) {
     std::printf("weir %s\n", WEIR_VERSION);
     return kExitOk;

@@ -24,7 +24,7 @@ OWNED = [
     ("libevent", r"(event2/.*|event\.h|evhttp\.h|evutil\.h|evdns\.h)", r"proxy/event/"),
     ("OpenSSL", r"openssl/.*", r"proxy/net/"),
     ("nghttp2", r"nghttp2/.*", r"proxy/http/"),
-    ("simdjson", r"simdjson(\.h|/.*)", r"proxy/kube/"),
+    ("simdjson", r"simdjson(\.h|/.*)", r"proxy/(kube|cli)/"),
     ("spdlog", r"(spdlog|fmt)/.*", r"proxy/base/log\.cc$"),
     ("yaml-cpp", r"yaml-cpp/.*", r"proxy/server/"),
     ("CLI11", r"CLI/.*", r"proxy/main\.cc$"),
