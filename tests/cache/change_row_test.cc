@@ -124,6 +124,9 @@ TEST(MergeChangesTest, EachOnceNewestFirst) {
   EXPECT_EQ(merged[2].version, ResourceVersion(5));
   EXPECT_TRUE(merged[2].changed.has_value()) << "from the cache that could compare";
   EXPECT_THAT(MergeChanges(rows, 1), SizeIs(1));
+  ChangeRow found_out = row("a", 7, 0, false);
+  found_out.type = WatchEventType::kDeleted;
+  EXPECT_THAT(MergeChanges({rows[3], found_out}, 10), SizeIs(2)) << "by a relist";
 }
 
 }  // namespace
