@@ -136,6 +136,10 @@ func TestFinalCachesAreEqual(t *testing.T) {
 	server := sharedCluster(t)
 	// Something to list before there is something to watch.
 	write(t, server, 1, 400)
+	// client-go then compares each stream-list with a list of its own, at the same version, and
+	// looks for caches that were written to; it panics if anything differs.
+	t.Setenv("KUBE_WATCHLIST_INCONSISTENCY_DETECTOR", "true")
+	t.Setenv("KUBE_CACHE_MUTATION_DETECTOR", "true")
 	fleet := startFleet(t, allWays(t, server), "")
 	write(t, server, 2, 1000)
 	fleet.agree(t, adminClient(t, server))
