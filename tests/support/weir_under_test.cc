@@ -5,6 +5,8 @@
 #include <thread>
 #include <utility>
 
+#include "absl/time/clock.h"
+
 #include "filters/registry.h"
 #include "proxy/base/log.h"
 #include "proxy/net/certificate_authority.h"
@@ -93,6 +95,12 @@ class WeirUnderTest::Core {
     return all;
   }
 
+  void Block(absl::Duration duration) {
+    for (const auto& worker : workers_) {
+      worker->dispatcher().Post([duration] { absl::SleepFor(duration); });
+    }
+  }
+
   bool Drain(absl::Duration deadline) {
     loop_.Run([this] { listener_->Stop(); });
     auto left = std::make_shared<std::atomic<size_t>>(workers_.size());
@@ -179,6 +187,14 @@ TestClientOptions WeirUnderTest::client_options() const {
 double WeirUnderTest::Stat(std::string_view name, const StatsLabels& labels) const {
   return core_->registry_.Sum(name, labels);
 }
+
+LatencyCounts WeirUnderTest::Latencies(std::string_view name) const {
+  LatencyCounts all;
+  for (const auto& [labels, counts] : core_->registry_.Latencies(name)) all.Add(counts);
+  return all;
+}
+
+void WeirUnderTest::Block(absl::Duration duration) { core_->Block(duration); }
 
 double WeirUnderTest::FromCache(std::string_view verb) const {
   return Stat("weir_downstream_requests_total", {{"verb", std::string(verb)}, {"source", "cache"}});

@@ -47,6 +47,10 @@ class WeirUnderTest {
 
   // The sum over all workers.
   double Stat(std::string_view name, const StatsLabels& labels = {}) const;
+  // What a histogram has observed, of all workers and labels.
+  LatencyCounts Latencies(std::string_view name) const;
+  // Each worker does nothing else for so long, from its next turn on. Does not wait for it.
+  void Block(absl::Duration duration);
   // From cache, or forwarded for a reason.
   double FromCache(std::string_view verb) const;
   double Forwarded(std::string_view reason) const;
