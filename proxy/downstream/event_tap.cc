@@ -81,7 +81,7 @@ class EventTap::Stream final : public Cancellable {
 EventTap::EventTap(Dispatcher& dispatcher, SeenSink sink)
     : dispatcher_(dispatcher),
       sink_(std::move(sink)),
-      timer_(dispatcher_.CreateTimer([this] { Tell(); })) {}
+      timer_(dispatcher_.CreateTimer([this] { TellRecorder(); })) {}
 
 EventTap::~EventTap() = default;
 
@@ -112,7 +112,7 @@ void EventTap::Arm() {
   if (!timer_->enabled()) timer_->Enable(kDelay);
 }
 
-void EventTap::Tell() {
+void EventTap::TellRecorder() {
   for (const auto& [replica, tapped] : tapped_) Read(*tapped);
   if (!batch_.empty()) sink_(std::exchange(batch_, {}));
 }

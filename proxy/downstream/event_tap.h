@@ -40,7 +40,7 @@ class EventTap {
   class Stream;
 
   void Arm();
-  void Tell();
+  void TellRecorder();
   void Read(Tapped& tapped);
   void ReadRevision(const Tapped& tapped, const Revision& revision);
 
