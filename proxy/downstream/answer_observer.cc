@@ -60,9 +60,11 @@ void AnswerObserver::SendHead(const ResponseHead& head) {
     representation_ = *representation;
     mode_ = verb_ == "list" ? Mode::kList : Mode::kObject;
     if (mode_ == Mode::kList) list_.emplace(representation_);
-  } else {
-    TellWrite(nullptr, "");
   }
+  // Of what passes as it comes nothing more is known than that it was done. That an object is there
+  // already is no conflict.
+  const bool unread = mode_ != Mode::kObject;
+  if (unread && (success || head.status != 409 || verb_ != "create")) TellWrite(nullptr, "");
   writer_.SendHead(head);
 }
 
@@ -73,6 +75,7 @@ void AnswerObserver::SendBody(Bytes bytes) {
   if (held_.size() <= kMaxObject) return;
   mode_ = Mode::kPass;
   NoteUnclear();
+  TellWrite(nullptr, "");
   Release();
 }
 
@@ -100,13 +103,17 @@ void AnswerObserver::NoteObject() {
   }
   // A DELETE's object has the version of its being deleted, or marked.
   const auto object = Object::Parse(representation_, std::move(body));
-  if (!object.ok()) return NoteUnclear();
+  if (!object.ok()) {
+    TellWrite(nullptr, "");
+    return NoteUnclear();
+  }
   floors_.Raise(resource_, namespace_name_, (*object)->version());
   TellWrite(object->get(), "");
 }
 
 void AnswerObserver::TellWrite(const Object* object, std::string uid) {
   if (tap_ == nullptr || !tap_->recording() || !IsWrite(verb_)) return;
+  if (object == nullptr && name_.empty()) return;  // Nobody knows what.
   SeenWrite write{.resource = resource_.Name(),
                   .namespace_name = namespace_name_,
                   .name = name_,

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <list>
+#include <optional>
 #include <utility>
 
 #include "proxy/kube/meta_facts.h"
@@ -12,34 +13,38 @@ namespace {
 
 using Asks = SeenEvent::Asks;
 
-Asks AsksOf(const CacheEvent& event, const MetaFacts& now, const MetaFacts& before) {
-  if (event.inferred || event.type == WatchEventType::kDeleted) return Asks::kNothing;
-  if (event.previous == nullptr) return now.deleting ? Asks::kDeleting : Asks::kCreated;
+// `type`: what it is to the streams, for some of which an object may come or go that is there
+// before and after.
+Asks AsksOf(const CacheEvent& event, WatchEventType type, const MetaFacts& now,
+            const MetaFacts& before) {
+  if (event.inferred || type == WatchEventType::kDeleted) return Asks::kNothing;
+  if (type == WatchEventType::kAdded) return now.deleting ? Asks::kDeleting : Asks::kCreated;
   if (now.deleting && !before.deleting) return Asks::kDeleting;
   // A kind that counts no generations may mean anything by a change.
   const bool counts = now.generation.has_value();
   return !counts || now.generation != before.generation ? Asks::kChanged : Asks::kNothing;
 }
 
-SeenEvent Describe(const CacheReplica& replica, const Revision& revision, const CacheEvent& event) {
+SeenEvent Describe(const CacheReplica& replica, const Revision& revision, const CacheEvent& event,
+                   WatchEventType type) {
   const Object& object = *event.object;
   SeenEvent seen{.resource = replica.key().resource.Name(),
                  .namespace_name = std::string(object.namespace_name()),
                  .name = std::string(object.name()),
                  .uid = std::string(object.uid()),
-                 .type = event.type,
+                 .type = type,
                  .version = event.version,
                  .published = revision.published,
                  .asks = Asks::kNothing,
                  .written = {}};
-  if (event.type == WatchEventType::kDeleted) return seen;
+  if (type == WatchEventType::kDeleted) return seen;
   const MetaFacts now = ReadMetaFacts(object);
   const MetaFacts before = event.previous == nullptr ? MetaFacts() : ReadMetaFacts(*event.previous);
-  seen.asks = AsksOf(event, now, before);
+  seen.asks = AsksOf(event, type, now, before);
   // What enters a selection may have been written long ago.
-  const bool selects =
-      !replica.key().label_selector.empty() || !replica.key().field_selector.empty();
-  const bool entered = event.previous == nullptr && selects;
+  const CacheKey& key = replica.key();
+  const bool selected = !key.label_selector.empty() || !key.field_selector.empty();
+  const bool entered = type == WatchEventType::kAdded && (event.previous != nullptr || selected);
   if (!entered && now.written != before.written) seen.written = now.written;
   return seen;
 }
@@ -47,35 +52,40 @@ SeenEvent Describe(const CacheReplica& replica, const Revision& revision, const 
 }  // namespace
 
 struct EventTap::Tapped {
+  struct Stream {
+    EventView view;
+    bool ended = false;  // But what it was sent has not been told yet.
+  };
   CacheReplica& replica;
   uint64_t sequence;  // Read up to this Revision.
-  std::list<EventView> views;
+  std::list<Stream> streams;
   RequestHandle subscription;
 
-  bool Sends(const CacheEvent& event) const {
-    if (views.size() > kMaxViews) return true;
-    return std::any_of(views.begin(), views.end(), [&event](const EventView& view) {
-      return view.Includes(*event.object) ||
-             (event.previous != nullptr && view.Includes(*event.previous));
-    });
+  // What it is to the streams: a change to one is a change, whatever it is to others.
+  std::optional<WatchEventType> TypeOf(const CacheEvent& event) const {
+    if (streams.size() > kMaxViews) return event.type;
+    std::optional<WatchEventType> type;
+    for (const Stream& stream : streams) {
+      const auto selected = stream.view.Select(event);
+      if (!selected.has_value()) continue;
+      type = selected->type;
+      if (type != WatchEventType::kDeleted) return type;
+    }
+    return type;
   }
 };
 
 class EventTap::Stream final : public Cancellable {
  public:
-  Stream(EventTap& tap, CacheReplica& replica, std::list<EventView>::iterator view)
-      : tap_(tap), replica_(replica), view_(view) {}
+  Stream(EventTap& tap, Tapped::Stream& stream) : tap_(tap), stream_(stream) {}
   ~Stream() override {
-    const auto at = tap_.tapped_.find(&replica_);
-    Tapped& tapped = *at->second;
-    tapped.views.erase(view_);
-    if (tapped.views.empty()) tap_.tapped_.erase(at);
+    stream_.ended = true;
+    tap_.Arm();
   }
 
  private:
   EventTap& tap_;
-  CacheReplica& replica_;
-  const std::list<EventView>::iterator view_;
+  Tapped::Stream& stream_;
 };
 
 EventTap::EventTap(Dispatcher& dispatcher, SeenSink sink)
@@ -85,17 +95,18 @@ EventTap::EventTap(Dispatcher& dispatcher, SeenSink sink)
 
 EventTap::~EventTap() = default;
 
-RequestHandle EventTap::Watch(CacheReplica& replica, EventView view) {
+RequestHandle EventTap::Watch(CacheReplica& replica, EventView view, uint64_t seen) {
   if (!recording()) return nullptr;
   std::unique_ptr<Tapped>& tapped = tapped_[&replica];
   if (tapped == nullptr) {
     tapped.reset(new Tapped{.replica = replica,
-                            .sequence = replica.newest()->sequence,
-                            .views = {},
+                            .sequence = seen,
+                            .streams = {},
                             .subscription = replica.Subscribe({.on_change = [this] { Arm(); }})});
+    if (seen < replica.newest()->sequence) Arm();
   }
-  tapped->views.push_front(std::move(view));
-  return std::make_unique<Stream>(*this, replica, tapped->views.begin());
+  tapped->streams.push_front({.view = std::move(view)});
+  return std::make_unique<Stream>(*this, tapped->streams.front());
 }
 
 void EventTap::NoteWrite(SeenWrite write) {
@@ -114,7 +125,17 @@ void EventTap::Arm() {
 
 void EventTap::TellRecorder() {
   for (const auto& [replica, tapped] : tapped_) Read(*tapped);
+  DropEnded();
+  deletions_ = 0;
   if (!batch_.empty()) sink_(std::exchange(batch_, {}));
+}
+
+void EventTap::DropEnded() {
+  std::erase_if(tapped_, [](const auto& entry) {
+    Tapped& tapped = *entry.second;
+    tapped.streams.remove_if([](const Tapped::Stream& stream) { return stream.ended; });
+    return tapped.streams.empty();
+  });
 }
 
 void EventTap::Read(Tapped& tapped) {
@@ -133,11 +154,16 @@ void EventTap::Read(Tapped& tapped) {
 
 void EventTap::ReadRevision(const Tapped& tapped, const Revision& revision) {
   for (const CacheEvent& event : revision.events) {
-    if (batch_.events.size() >= kMaxEvents) {
+    const std::optional<WatchEventType> type = tapped.TypeOf(event);
+    if (!type.has_value()) continue;
+    const bool deleted = *type == WatchEventType::kDeleted;
+    const size_t others = batch_.events.size() - deletions_;
+    if (deleted ? deletions_ >= kMaxDeletions : others >= kMaxEvents) {
       ++batch_.dropped_events;
-    } else if (tapped.Sends(event)) {
-      batch_.events.push_back(Describe(tapped.replica, revision, event));
+      continue;
     }
+    batch_.events.push_back(Describe(tapped.replica, revision, event, *type));
+    if (deleted) ++deletions_;
   }
 }
 

@@ -20,7 +20,8 @@ namespace weir {
 class EventTap {
  public:
   static constexpr absl::Duration kDelay = absl::Milliseconds(250);
-  static constexpr size_t kMaxEvents = 500;  // Each time.
+  static constexpr size_t kMaxEvents = 500;  // Each time; deletions, which cost less, have as much
+  static constexpr size_t kMaxDeletions = 5000;  // of their own: one that is missed is never gone.
   static constexpr size_t kMaxWrites = 1000;
   // Of one cache; with more than these, every event is somebody's.
   static constexpr size_t kMaxViews = 16;
@@ -29,9 +30,9 @@ class EventTap {
   EventTap(Dispatcher& dispatcher, SeenSink sink);
   ~EventTap();
 
-  // A stream of what `view` selects begins now, and lasts until the handle goes.
-  // REQUIRES: the replica is synced.
-  [[nodiscard]] RequestHandle Watch(CacheReplica& replica, EventView view);
+  // A stream of what `view` selects begins now, behind the Revision of that sequence, and lasts
+  // until the handle goes. REQUIRES: the replica is synced.
+  [[nodiscard]] RequestHandle Watch(CacheReplica& replica, EventView view, uint64_t seen);
   bool recording() const { return sink_ != nullptr; }
   void NoteWrite(SeenWrite write);
 
@@ -42,12 +43,14 @@ class EventTap {
   void Arm();
   void TellRecorder();
   void Read(Tapped& tapped);
+  void DropEnded();
   void ReadRevision(const Tapped& tapped, const Revision& revision);
 
   Dispatcher& dispatcher_;
   const SeenSink sink_;
   std::map<CacheReplica*, std::unique_ptr<Tapped>> tapped_;
   SeenBatch batch_;
+  size_t deletions_ = 0;  // In batch_.
   TimerPtr timer_;
 };
 

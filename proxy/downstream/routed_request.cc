@@ -257,7 +257,8 @@ void RoutedRequest::ServeWatch() {
   stream_ = stream.get();
   inner_ = std::move(stream);
   context_.open_streams.insert(this);
-  tapped_ = context_.tap->Watch(*replica_, stream_->cursor().view());
+  const WatchCursor& begun = stream_->cursor();
+  tapped_ = context_.tap->Watch(*replica_, begun.view(), begun.seen_sequence());
   context_.requests.FromCache(decision_.info);
   // It subscribes before this request's own subscription, which kept the replica alive, goes.
   stream_->Start();

@@ -12,7 +12,8 @@
 
 namespace weir {
 
-// A map from names that holds so many at most: what was put in first goes first. A value.
+// A map from names that holds so many at most: what has not been got for longest goes first. A
+// value.
 template <typename Value>
 class BoundedMap {
  public:
@@ -25,20 +26,22 @@ class BoundedMap {
   // The value of the key, made if need be; valid until the next call. `dropped` tells whether
   // another had to go for it.
   Value& Get(const std::string& key, bool* dropped = nullptr) {
-    if (const auto at = entries_.find(key); at != entries_.end()) return at->second.value;
+    if (const auto at = entries_.find(key); at != entries_.end()) {
+      at->second.number = next_++;
+      Remember(at->second.number, key);
+      return at->second.value;
+    }
     if (entries_.size() >= limit_) {
       DropOldest();
       if (dropped != nullptr) *dropped = true;
     }
-    order_.emplace_back(next_, key);
-    return entries_.emplace(key, Entry{next_++, Value()}).first->second.value;
+    const uint64_t number = next_++;
+    Value& value = entries_.emplace(key, Entry{number, Value()}).first->second.value;
+    Remember(number, key);
+    return value;
   }
   void Erase(std::string_view key) {
     if (const auto at = entries_.find(key); at != entries_.end()) entries_.erase(at);
-    // What is left of erased ones in the order must not outgrow the map.
-    while (!order_.empty() && Stale(order_.front())) order_.pop_front();
-    if (order_.size() > 2 * limit_)
-      std::erase_if(order_, [this](const auto& o) { return Stale(o); });
   }
   size_t size() const { return entries_.size(); }
   template <typename Visit>
@@ -56,6 +59,12 @@ class BoundedMap {
   bool Stale(const Order& order) const {
     const auto at = entries_.find(order.second);
     return at == entries_.end() || at->second.number != order.first;
+  }
+  // What is left of earlier calls must not outgrow the map.
+  void Remember(uint64_t number, const std::string& key) {
+    order_.emplace_back(number, key);
+    if (order_.size() <= 4 * limit_) return;
+    std::erase_if(order_, [this](const Order& order) { return Stale(order); });
   }
   void DropOldest() {
     while (Stale(order_.front())) order_.pop_front();

@@ -8,41 +8,20 @@
 
 #include "absl/time/clock.h"
 
+#include "proxy/record/recent_times.h"
+
 namespace weir {
 namespace {
 
-// What "now" means for rates.
-constexpr absl::Duration kRateWindow = absl::Seconds(5);
-constexpr size_t kRateTimes = 64;
 // Fewer writes in the window are no loop.
 constexpr size_t kLoopWrites = 4;
 // An object that has not been written for so long is not busy.
 constexpr absl::Duration kBusyFor = absl::Minutes(1);
-constexpr size_t kActionsOfAnObject = 4;
+constexpr size_t kActionsOfAnObject = 16;
+constexpr size_t kEventsOfAnObject = 4;
+// Events are told of sooner.
+constexpr absl::Duration kActionsFor = absl::Seconds(10);
 constexpr absl::Duration kTick = absl::Seconds(1);
-
-// When something has happened in the window, but for no more than so many times.
-class RecentTimes {
- public:
-  void Add(MonotonicTime time) {
-    times_.push_back(time);
-    if (times_.size() > kRateTimes) times_.pop_front();
-  }
-  size_t Count(MonotonicTime now) const {
-    return std::count_if(times_.begin(), times_.end(),
-                         [now](MonotonicTime t) { return now - t <= kRateWindow; });
-  }
-  // From the first to the last of them.
-  double PerSecond(MonotonicTime now) const {
-    const size_t count = Count(now);
-    if (count < 2) return 0;
-    const absl::Duration span = times_.back() - times_[times_.size() - count];
-    return static_cast<double>(count - 1) / std::max(absl::ToDoubleSeconds(span), 0.001);
-  }
-
- private:
-  std::deque<MonotonicTime> times_;
-};
 
 std::string KeyOf(std::string_view resource, std::string_view namespace_name,
                   std::string_view name) {
@@ -55,55 +34,8 @@ std::string WriteKey(std::string_view uid, ResourceVersion version) {
 
 }  // namespace
 
-struct FlightRecorder::Resource {
-  Resource(StatsRegistry& registry, std::string name);
-
-  const std::string name;
-  bool acts = false;
-  int64_t stuck_now = 0, loops_now = 0;  // While they are counted.
-  HistogramHandle write_to_watch, write_to_watch_others, event_to_action, conflict_lag;
-  CounterHandle own_events, no_op_writes, conflicts;
-  GaugeHandle stuck, loops;
-};
-
-FlightRecorder::Resource::Resource(StatsRegistry& registry, std::string resource)
-    : name(std::move(resource)),
-      write_to_watch(registry.AddHistogram(
-          "weir_record_write_to_watch_seconds",
-          "From the answer to a write (through Weir, or by managedFields: whole seconds) until its "
-          "event was published.",
-          {{"resource", name}, {"writer", "weir"}})),
-      write_to_watch_others(registry.AddHistogram("weir_record_write_to_watch_seconds", "",
-                                                  {{"resource", name}, {"writer", "others"}})),
-      event_to_action(
-          registry.AddHistogram("weir_record_event_to_action_seconds",
-                                "From an event that asks for something until the next write of "
-                                "the object, or of one that it owns.",
-                                {{"resource", name}})),
-      conflict_lag(registry.AddHistogram(
-          "weir_record_conflict_lag_seconds",
-          "At a write refused with 409: how old the object's newest event was.",
-          {{"resource", name}})),
-      own_events(registry.AddCounter("weir_record_own_events_total",
-                                     "Events that were a client's own write coming back.",
-                                     {{"resource", name}})),
-      no_op_writes(registry.AddCounter("weir_record_no_op_writes_total",
-                                       "Writes through Weir that changed nothing.",
-                                       {{"resource", name}})),
-      conflicts(registry.AddCounter("weir_record_conflicts_total",
-                                    "Writes through Weir that were refused with 409.",
-                                    {{"resource", name}})),
-      stuck(registry.AddGauge("weir_record_objects_stuck",
-                              "Objects with an event that asks for something, about which nothing "
-                              "has been done for longer than the threshold; of resources about "
-                              "which something is done.",
-                              {{"resource", name}})),
-      loops(registry.AddGauge("weir_record_write_loops",
-                              "Objects that are being written because they were written.",
-                              {{"resource", name}})) {}
-
 struct FlightRecorder::BusyRecord {
-  Resource* resource = nullptr;
+  ResourceRecord* resource = nullptr;
   std::string namespace_name, name;
   ResourceVersion version;  // Of the last write.
   MonotonicTime last;
@@ -124,6 +56,7 @@ FlightRecorder::FlightRecorder(Dispatcher& dispatcher, StatsRegistry& registry,
       registry_(registry),
       options_(options),
       pending_(options.max_pending),
+      idle_pending_(options.max_pending),
       writes_(options.max_remembered),
       actions_(options.max_remembered),
       last_events_(options.max_remembered),
@@ -133,6 +66,8 @@ FlightRecorder::FlightRecorder(Dispatcher& dispatcher, StatsRegistry& registry,
                                           {{"what", "events"}})),
       dropped_writes_(registry.AddCounter("weir_record_dropped_total", "", {{"what", "writes"}})),
       dropped_pending_(registry.AddCounter("weir_record_dropped_total", "", {{"what", "pending"}})),
+      dropped_memory_(
+          registry.AddCounter("weir_record_dropped_total", "", {{"what", "remembered"}})),
       pending_objects_(registry.AddGauge("weir_record_pending_objects",
                                          "Objects with an event that asks for something, about "
                                          "which nothing has been done yet.")),
@@ -140,13 +75,39 @@ FlightRecorder::FlightRecorder(Dispatcher& dispatcher, StatsRegistry& registry,
 
 FlightRecorder::~FlightRecorder() = default;
 
-FlightRecorder::Resource& FlightRecorder::Of(std::string_view resource) {
+ResourceRecord& FlightRecorder::Of(std::string_view resource) {
   if (!resources_.contains(resource) && resources_.size() >= options_.max_resources) {
     resource = "other";
   }
-  std::unique_ptr<Resource>& record = resources_[std::string(resource)];
-  if (record == nullptr) record = std::make_unique<Resource>(registry_, std::string(resource));
+  std::unique_ptr<ResourceRecord>& record = resources_[std::string(resource)];
+  if (record == nullptr)
+    record = std::make_unique<ResourceRecord>(registry_, std::string(resource));
   return *record;
+}
+
+// What had to go for it is counted.
+template <typename Map>
+auto& FlightRecorder::Get(Map& map, const std::string& key) {
+  bool dropped = false;
+  auto& value = map.Get(key, &dropped);
+  if (dropped) dropped_memory_->Add();
+  return value;
+}
+
+FlightRecorder::LastEvent* FlightRecorder::LastEvents::Find(ResourceVersion version) {
+  const auto at = std::find_if(events.begin(), events.end(),
+                               [version](const LastEvent& e) { return e.version == version; });
+  return at == events.end() ? nullptr : &*at;
+}
+
+FlightRecorder::Pending* FlightRecorder::FindPending(std::string_view uid) {
+  Pending* const pending = pending_.Find(uid);
+  return pending != nullptr ? pending : idle_pending_.Find(uid);
+}
+
+void FlightRecorder::ErasePending(std::string_view uid) {
+  pending_.Erase(uid);
+  idle_pending_.Erase(uid);
 }
 
 void FlightRecorder::OnSeen(const SeenBatch& batch) {
@@ -154,124 +115,174 @@ void FlightRecorder::OnSeen(const SeenBatch& batch) {
   dropped_writes_->Add(batch.dropped_writes);
   for (const SeenWrite& write : batch.writes) OnWrite(write);
   for (const SeenEvent& event : batch.events) OnEvent(event);
-  pending_objects_->Set(static_cast<int64_t>(pending_.size()));
+  pending_objects_->Set(static_cast<int64_t>(pending_.size() + idle_pending_.size()));
   Wake();
 }
 
-// Several caches of one resource bring the same.
-void FlightRecorder::OnEvent(const SeenEvent& event) {
-  const std::string key = KeyOf(event.resource, event.namespace_name, event.name);
-  LastEvent& last = last_events_.Get(key);
-  if (event.version <= last.version) return;
-  last = {.version = event.version, .published = event.published};
-  Resource& resource = Of(event.resource);
-  const std::unique_ptr<BusyRecord>* const busy = busy_.Find(key);
-  const std::string write_key = WriteKey(event.uid, event.version);
-  const MonotonicTime* const answered = writes_.Find(write_key);
-  if (answered != nullptr) {
-    resource.write_to_watch->Observe(event.published - *answered);
-    resource.own_events->Add();
-    if (busy != nullptr) (*busy)->own_events.Add(event.published);
-    writes_.Erase(write_key);
-  } else {
-    if (busy != nullptr) (*busy)->other_events.Add(event.published);
-    if (event.written.has_value()) {
-      const absl::Time published = absl::Now() - (dispatcher_.Now() - event.published);
-      resource.write_to_watch_others->Observe(published - *event.written);
-    }
+// Several caches of one resource bring the same; an object that has left the selection of one is
+// deleted there and changed in another.
+bool FlightRecorder::Remember(const SeenEvent& event, LastEvents& last) {
+  const bool deleted = event.type == WatchEventType::kDeleted;
+  if (!last.events.empty()) {
+    const ResourceVersion newest = last.events.back().version;
+    if (event.version < newest) return false;
+    if (event.version == newest && (deleted || !last.deleted)) return false;
   }
-  if (event.type == WatchEventType::kDeleted) return pending_.Erase(event.uid);
-  if (answered == nullptr && event.asks != SeenEvent::Asks::kNothing) NotePending(event, resource);
+  // Its end was not told, and another of its name has come.
+  if (!last.uid.empty() && last.uid != event.uid) ErasePending(last.uid);
+  last.uid = event.uid;
+  last.deleted = deleted;
+  last.events.push_back({.version = event.version, .published = event.published});
+  if (last.events.size() > kEventsOfAnObject) last.events.pop_front();
+  return true;
 }
 
-void FlightRecorder::NotePending(const SeenEvent& event, Resource& resource) {
-  if (const MonotonicTime* const action = ActionAfter(event.uid, event.published)) {
-    resource.event_to_action->Observe(*action - event.published);
+void FlightRecorder::OnEvent(const SeenEvent& event) {
+  LastEvents& last = Get(last_events_, KeyOf(event.resource, event.namespace_name, event.name));
+  if (!Remember(event, last)) return;
+  ResourceRecord& resource = Of(event.resource);
+  const std::string write_key = WriteKey(event.uid, event.version);
+  const MonotonicTime* const answered = writes_.Find(write_key);
+  const bool own = answered != nullptr;
+  last.events.back().own = own;
+  if (own) {
+    NoteOwn(event, *answered, resource);
+    writes_.Erase(write_key);
+  } else {
+    NoteOthers(event, resource);
+  }
+  if (event.type == WatchEventType::kDeleted) return ErasePending(event.uid);
+  if (!own && event.asks != SeenEvent::Asks::kNothing) NotePending(event, resource);
+}
+
+void FlightRecorder::NoteOwn(const SeenEvent& event, MonotonicTime answered,
+                             ResourceRecord& resource) {
+  resource.write_to_watch->Observe(event.published - answered);
+  resource.own_events->Add();
+  const auto* const busy = busy_.Find(KeyOf(event.resource, event.namespace_name, event.name));
+  if (busy != nullptr) (*busy)->own_events.Add(event.published);
+}
+
+void FlightRecorder::NoteOthers(const SeenEvent& event, ResourceRecord& resource) {
+  const auto* const busy = busy_.Find(KeyOf(event.resource, event.namespace_name, event.name));
+  if (busy != nullptr) (*busy)->other_events.Add(event.published);
+  if (!event.written.has_value()) return;
+  const absl::Time published = absl::Now() - (dispatcher_.Now() - event.published);
+  resource.write_to_watch_others->Observe(published - *event.written);
+}
+
+void FlightRecorder::NotePending(const SeenEvent& event, ResourceRecord& resource) {
+  if (Action* const action = ActionAfter(event.uid, event.published)) {
+    // One write answers all that came before it, and the oldest of them is told of first.
+    if (!std::exchange(action->counted, true)) {
+      resource.event_to_action->Observe(action->came - event.published);
+    }
     resource.acts = true;
     return;
   }
-  bool dropped = false;
-  Pending& pending = pending_.Get(event.uid, &dropped);
-  if (dropped) dropped_pending_->Add();
-  if (pending.resource == nullptr) pending.since = event.published;
-  pending.resource = &resource;
-  pending.namespace_name = event.namespace_name;
-  pending.name = event.name;
-  pending.version = event.version;
-  pending.asks = event.asks;
+  Pending* pending = FindPending(event.uid);
+  if (pending == nullptr) {
+    bool dropped = false;
+    pending = &(resource.acts ? pending_ : idle_pending_).Get(event.uid, &dropped);
+    if (dropped) dropped_pending_->Add();
+    pending->since = event.published;
+  }
+  pending->resource = &resource;
+  pending->namespace_name = event.namespace_name;
+  pending->name = event.name;
+  pending->version = event.version;
+  pending->asks = event.asks;
 }
 
-const MonotonicTime* FlightRecorder::ActionAfter(const std::string& uid, MonotonicTime published) {
-  const Actions* const actions = actions_.Find(uid);
+FlightRecorder::Action* FlightRecorder::ActionAfter(const std::string& uid,
+                                                    MonotonicTime published) {
+  Actions* const actions = actions_.Find(uid);
   if (actions == nullptr) return nullptr;
-  const auto at = std::lower_bound(actions->begin(), actions->end(), published);
+  const auto at = std::find_if(actions->begin(), actions->end(),
+                               [published](const Action& a) { return a.came >= published; });
   return at == actions->end() ? nullptr : &*at;
 }
 
 void FlightRecorder::OnWrite(const SeenWrite& write) {
-  if (write.status >= 300 || write.status < 200) {
-    if (write.status == 409) NoteRefusal(write, Of(write.resource));
-    return;
+  if (write.status == 409) return NoteRefusal(write, Of(write.resource));
+  if (write.status >= 300 || write.status < 200) return;
+  LastEvents* const last =
+      last_events_.Find(KeyOf(write.resource, write.namespace_name, write.name));
+  // An answer that could not be read tells of no object: it is known by its name, or not at all.
+  const std::string uid = !write.uid.empty() ? write.uid : last != nullptr ? last->uid : "";
+  if (uid.empty()) return;
+  ResourceRecord& resource = Of(write.resource);
+  BusyRecord& busy = BusyOf(write);
+  if (write.version.is_set()) {
+    LastEvent* const event = last == nullptr ? nullptr : last->Find(write.version);
+    if ((event != nullptr && event->published < write.came) || busy.version == write.version) {
+      resource.no_op_writes->Add();
+      ++busy.no_op_writes;
+    } else if (event != nullptr) {
+      NoteLate(write, *event, resource, busy);
+    } else {
+      Get(writes_, WriteKey(uid, write.version)) = write.answered;
+    }
+    busy.version = write.version;
   }
-  if (write.uid.empty()) return;
-  Resource& resource = Of(write.resource);
-  const std::string key = KeyOf(write.resource, write.namespace_name, write.name);
-  const LastEvent* const last = last_events_.Find(key);
-  const std::unique_ptr<BusyRecord>* const busy = busy_.Find(key);
-  // A deletion may be answered without a version.
-  const bool known = write.version.is_set();
-  const bool published = known && last != nullptr && last->version == write.version;
-  const bool no_op = (published && last->published < write.came) ||
-                     (known && busy != nullptr && (*busy)->version == write.version);
-  if (no_op) {
-    resource.no_op_writes->Add();
-  } else if (published) {  // Its event was told of first.
-    resource.write_to_watch->Observe(last->published - write.answered);
-    resource.own_events->Add();
-    const Pending* const pending = pending_.Find(write.uid);
-    if (pending != nullptr && pending->version == write.version) pending_.Erase(write.uid);
-  } else if (known) {
-    writes_.Get(WriteKey(write.uid, write.version)) = write.answered;
-  }
-  Act(write.uid, write);
+  busy.last = std::max(busy.last, write.came);
+  busy.writes.Add(write.came);
+  Act(uid, write);
   for (const std::string& owner : write.owners) Act(owner, write);
-  NoteBusy(write, no_op);
 }
 
-// Remembered in any case: an event of before may be told of later.
+void FlightRecorder::NoteLate(const SeenWrite& write, LastEvent& event, ResourceRecord& resource,
+                              BusyRecord& busy) {
+  if (std::exchange(event.own, true)) return;
+  resource.write_to_watch->Observe(event.published - write.answered);
+  resource.own_events->Add();
+  busy.other_events.Remove(event.published);
+  busy.own_events.Add(event.published);
+  const Pending* const pending = FindPending(write.uid);
+  if (pending != nullptr && pending->version == write.version) ErasePending(write.uid);
+}
+
+// Remembered in any case: an event of before may be told of later. What goes when there are too
+// many is never the first, which answers the oldest event.
 void FlightRecorder::Act(const std::string& uid, const SeenWrite& write) {
-  Actions& actions = actions_.Get(uid);
-  actions.insert(std::upper_bound(actions.begin(), actions.end(), write.came), write.came);
-  if (actions.size() > kActionsOfAnObject) actions.pop_front();
-  const Pending* const pending = pending_.Find(uid);
-  if (pending == nullptr || pending->since > write.came) return;
-  pending->resource->event_to_action->Observe(write.came - pending->since);
-  pending->resource->acts = true;
-  pending_.Erase(uid);
+  Actions& actions = Get(actions_, uid);
+  const auto at = actions.insert(
+      std::upper_bound(actions.begin(), actions.end(), write.came,
+                       [](MonotonicTime came, const Action& a) { return came < a.came; }),
+      Action{.came = write.came});
+  Pending* const pending = FindPending(uid);
+  if (pending != nullptr && pending->since <= write.came) {
+    at->counted = true;
+    pending->resource->event_to_action->Observe(write.came - pending->since);
+    pending->resource->acts = true;
+    ErasePending(uid);
+  }
+  const MonotonicTime now = dispatcher_.Now();
+  while (actions.size() > 1 && now - actions.front().came > kActionsFor) actions.pop_front();
+  if (actions.size() > kActionsOfAnObject) {
+    actions.erase(actions.begin() + static_cast<std::ptrdiff_t>(actions.size() / 2));
+  }
 }
 
-void FlightRecorder::NoteRefusal(const SeenWrite& write, Resource& resource) {
+void FlightRecorder::NoteRefusal(const SeenWrite& write, ResourceRecord& resource) {
   resource.conflicts->Add();
   const std::string key = KeyOf(write.resource, write.namespace_name, write.name);
-  if (const LastEvent* const last = last_events_.Find(key)) {
-    resource.conflict_lag->Observe(write.came - last->published);
+  if (const LastEvents* const last = last_events_.Find(key)) {
+    resource.conflict_lag->Observe(write.came - last->events.back().published);
   }
-  if (const std::unique_ptr<BusyRecord>* const busy = busy_.Find(key)) ++(*busy)->conflicts;
+  if (const auto* const busy = busy_.Find(key)) ++(*busy)->conflicts;
 }
 
-void FlightRecorder::NoteBusy(const SeenWrite& write, bool no_op) {
+FlightRecorder::BusyRecord& FlightRecorder::BusyOf(const SeenWrite& write) {
   std::unique_ptr<BusyRecord>& busy =
-      busy_.Get(KeyOf(write.resource, write.namespace_name, write.name));
+      Get(busy_, KeyOf(write.resource, write.namespace_name, write.name));
   if (busy == nullptr) {
     busy = std::make_unique<BusyRecord>();
     busy->resource = &Of(write.resource);
     busy->namespace_name = write.namespace_name;
     busy->name = write.name;
   }
-  busy->version = write.version;
-  busy->last = write.came;
-  busy->writes.Add(write.came);
-  if (no_op) ++busy->no_op_writes;
+  return *busy;
 }
 
 void FlightRecorder::Wake() {
@@ -281,10 +292,12 @@ void FlightRecorder::Wake() {
 void FlightRecorder::Tick() {
   const MonotonicTime now = dispatcher_.Now();
   for (auto& [name, resource] : resources_) resource->stuck_now = resource->loops_now = 0;
-  pending_.ForEach([&](const std::string&, const Pending& pending) {
+  const auto count = [&](const std::string&, const Pending& pending) {
     const bool stuck = pending.resource->acts && now - pending.since > options_.stuck_after;
     if (stuck) ++pending.resource->stuck_now;
-  });
+  };
+  pending_.ForEach(count);
+  idle_pending_.ForEach(count);  // Somebody may have begun to act on them.
   std::vector<std::string> idle;
   busy_.ForEach([&](const std::string& key, const std::unique_ptr<BusyRecord>& busy) {
     if (busy->Loops(now)) ++busy->resource->loops_now;
@@ -301,7 +314,7 @@ void FlightRecorder::Tick() {
 std::vector<StuckObject> FlightRecorder::Stuck() const {
   const MonotonicTime now = dispatcher_.Now();
   std::vector<StuckObject> rows;
-  pending_.ForEach([&](const std::string& uid, const Pending& pending) {
+  const auto add = [&](const std::string& uid, const Pending& pending) {
     const absl::Duration age = now - pending.since;
     if (age <= options_.stuck_after) return;
     rows.push_back({.resource = pending.resource->name,
@@ -312,7 +325,9 @@ std::vector<StuckObject> FlightRecorder::Stuck() const {
                     .asks = pending.asks,
                     .age = age,
                     .acts = pending.resource->acts});
-  });
+  };
+  pending_.ForEach(add);
+  idle_pending_.ForEach(add);
   std::sort(rows.begin(), rows.end(), [](const StuckObject& a, const StuckObject& b) {
     return std::tie(b.acts, b.age, a.uid) < std::tie(a.acts, a.age, b.uid);
   });

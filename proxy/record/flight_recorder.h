@@ -15,6 +15,7 @@
 #include "proxy/base/strings.h"
 #include "proxy/event/dispatcher.h"
 #include "proxy/record/bounded_map.h"
+#include "proxy/record/resource_record.h"
 #include "proxy/record/seen.h"
 
 namespace weir {
@@ -38,7 +39,8 @@ struct BusyObject {
 
 struct FlightRecorderOptions {
   absl::Duration stuck_after = absl::Seconds(10);
-  size_t max_pending = 8192;     // Objects that something is to be done about.
+  // Objects that something is to be done about: of resources that somebody acts on, and of others.
+  size_t max_pending = 4096;
   size_t max_remembered = 4096;  // Each of: writes, actions, objects' last events.
   size_t max_busy = 1024;
   size_t max_rows = 100;
@@ -62,9 +64,9 @@ class FlightRecorder {
   absl::Duration stuck_after() const { return options_.stuck_after; }
 
  private:
-  struct Resource;
+  struct BusyRecord;
   struct Pending {
-    Resource* resource = nullptr;
+    ResourceRecord* resource = nullptr;
     std::string namespace_name, name;
     ResourceVersion version;
     SeenEvent::Asks asks = SeenEvent::Asks::kNothing;
@@ -73,33 +75,58 @@ class FlightRecorder {
   struct LastEvent {
     ResourceVersion version;
     MonotonicTime published;
+    bool own = false;  // Known to be a client's own write.
   };
-  struct BusyRecord;
-  // When the last few writes came that say something of an object. Oldest first.
-  using Actions = std::deque<MonotonicTime>;
+  // The last few of an object, oldest first; at least one.
+  struct LastEvents {
+    std::string uid;
+    bool deleted = false;
+    std::deque<LastEvent> events;
 
-  Resource& Of(std::string_view resource);
+    LastEvent* Find(ResourceVersion version);
+  };
+  struct Action {
+    MonotonicTime came;
+    bool counted = false;  // As the answer to an event.
+  };
+  // The last few writes that say something of an object, oldest first.
+  using Actions = std::deque<Action>;
+
   void OnWrite(const SeenWrite& write);
   void OnEvent(const SeenEvent& event);
-  void NotePending(const SeenEvent& event, Resource& resource);
+  // Whether it tells of something new, which is then remembered.
+  bool Remember(const SeenEvent& event, LastEvents& last);
+  void NoteOwn(const SeenEvent& event, MonotonicTime answered, ResourceRecord& resource);
+  void NoteOthers(const SeenEvent& event, ResourceRecord& resource);
+  void NotePending(const SeenEvent& event, ResourceRecord& resource);
   // The write that an event of this uid, published then, led to, if it is known already.
-  const MonotonicTime* ActionAfter(const std::string& uid, MonotonicTime published);
+  Action* ActionAfter(const std::string& uid, MonotonicTime published);
   void Act(const std::string& uid, const SeenWrite& write);
-  void NoteRefusal(const SeenWrite& write, Resource& resource);
-  void NoteBusy(const SeenWrite& write, bool no_op);
+  // A write whose event was told of first.
+  void NoteLate(const SeenWrite& write, LastEvent& event, ResourceRecord& resource,
+                BusyRecord& busy);
+  void NoteRefusal(const SeenWrite& write, ResourceRecord& resource);
+
+  ResourceRecord& Of(std::string_view resource);
+  BusyRecord& BusyOf(const SeenWrite& write);
+  Pending* FindPending(std::string_view uid);
+  void ErasePending(std::string_view uid);
+  template <typename Map>
+  auto& Get(Map& map, const std::string& key);
   void Tick();
   void Wake();
 
   Dispatcher& dispatcher_;
   StatsRegistry& registry_;
   const FlightRecorderOptions options_;
-  StringMap<std::unique_ptr<Resource>> resources_;
-  BoundedMap<Pending> pending_;                   // By uid.
+  StringMap<std::unique_ptr<ResourceRecord>> resources_;
+  BoundedMap<Pending> pending_;                   // By uid; of resources that somebody acts on,
+  BoundedMap<Pending> idle_pending_;              // and of others.
   BoundedMap<MonotonicTime> writes_;              // When answered; by uid and version.
   BoundedMap<Actions> actions_;                   // By uid.
-  BoundedMap<LastEvent> last_events_;             // By resource and key.
+  BoundedMap<LastEvents> last_events_;            // By resource and key.
   BoundedMap<std::unique_ptr<BusyRecord>> busy_;  // The same.
-  CounterHandle dropped_events_, dropped_writes_, dropped_pending_;
+  CounterHandle dropped_events_, dropped_writes_, dropped_pending_, dropped_memory_;
   GaugeHandle pending_objects_;
   TimerPtr timer_;
 };

@@ -110,6 +110,29 @@ TEST_F(AnswerRecordTest, TellsOfADeletionThatIsAnsweredWithoutTheObject) {
   EXPECT_FALSE(told[0].version.is_set());
 }
 
+TEST_F(AnswerRecordTest, TellsThatSomethingWasWrittenWhateverTheAnswerSays) {
+  Ask("POST", StrCat(kObject, "/eviction"));
+  Answer(R"({"kind":"Status","apiVersion":"v1","status":"Success"})");
+  Ask("PUT", kObject);
+  Answer("\x1f\x8b", "application/octet-stream");
+  const std::vector<SeenWrite> told = Told();
+  ASSERT_EQ(told.size(), 2U);
+  for (const SeenWrite& write : told) {
+    EXPECT_EQ(write.name, "a");
+    EXPECT_EQ(write.status, 200);
+    EXPECT_EQ(write.uid, "");
+  }
+}
+
+TEST_F(AnswerRecordTest, ThatAnObjectIsThereAlreadyIsNoConflict) {
+  Ask("POST", "/api/v1/namespaces/ns/configmaps/a");
+  Head(409, "application/json");
+  observer_->End({});
+  Ask("DELETE", "/api/v1/namespaces/ns/configmaps");
+  Answer("{}");
+  EXPECT_TRUE(Told().empty()) << "a collection has no name";
+}
+
 TEST_F(AnswerRecordTest, TellsNothingOfReads) {
   Ask("GET", kObject);
   Answer(Object(12));

@@ -35,6 +35,10 @@ class EventTapTest : public SmallWindowFixture {
     return told;
   }
   void Forget() { seen_ = {}; }
+  // A stream that has seen all there is.
+  RequestHandle Watch(CacheReplica& replica, EventView view) {
+    return tap_.Watch(replica, std::move(view), replica.newest()->sequence);
+  }
 
   SeenBatch seen_;
   int batches_ = 0;
@@ -50,7 +54,7 @@ class EventTapTest : public SmallWindowFixture {
 TEST_F(EventTapTest, TellsOfWhatAStreamIsSentSomeTimeLater) {
   CacheReplica& replica = Replica();
   Put("before");
-  const RequestHandle stream = tap_.Watch(replica, EventView());
+  const RequestHandle stream = Watch(replica, EventView());
   Put("a");
   const MonotonicTime published = replica.newest()->published;
   Put("b");
@@ -66,7 +70,7 @@ TEST_F(EventTapTest, TellsOfWhatAStreamIsSentSomeTimeLater) {
 
 TEST_F(EventTapTest, AChangeOfAKindWithoutGenerationsAsksForSomething) {
   CacheReplica& replica = Replica();
-  const RequestHandle stream = tap_.Watch(replica, EventView());
+  const RequestHandle stream = Watch(replica, EventView());
   Put("a");
   Put("a");
   resource_.Delete("default", "a");
@@ -81,7 +85,7 @@ TEST_F(EventTapTest, AChangeOfAKindWithoutGenerationsAsksForSomething) {
 
 TEST_F(EventTapTest, TellsOnlyOfWhatSomeStreamSelects) {
   CacheReplica& replica = Replica();
-  const RequestHandle stream = tap_.Watch(replica, Web());
+  const RequestHandle stream = Watch(replica, Web());
   Put("a");
   Put("b", {{"app", "web"}});
   EXPECT_THAT(Told(), ElementsAre("b@12"));
@@ -89,12 +93,14 @@ TEST_F(EventTapTest, TellsOnlyOfWhatSomeStreamSelects) {
 
 TEST_F(EventTapTest, AStreamThatHasEndedIsSentNothing) {
   CacheReplica& replica = Replica();
-  RequestHandle one = tap_.Watch(replica, EventView());
-  RequestHandle two = tap_.Watch(replica, Web());
+  RequestHandle one = Watch(replica, EventView());
+  RequestHandle two = Watch(replica, Web());
   one.reset();
+  Told();  // What it was sent until then.
   Put("a");
   EXPECT_THAT(Told(), IsEmpty());
   two.reset();
+  Told();
   Put("b", {{"app", "web"}});
   EXPECT_THAT(Told(), IsEmpty());
   EXPECT_EQ(dispatcher_.enabled_timers(), 0U) << "nothing to look at";
@@ -102,7 +108,7 @@ TEST_F(EventTapTest, AStreamThatHasEndedIsSentNothing) {
 
 TEST_F(EventTapTest, CountsWhatTheWindowHasLost) {
   CacheReplica& replica = Replica();
-  const RequestHandle stream = tap_.Watch(replica, EventView());
+  const RequestHandle stream = Watch(replica, EventView());
   Put("a");
   FloodWindow();
   FloodWindow();
@@ -114,7 +120,7 @@ TEST_F(EventTapTest, CountsWhatTheWindowHasLost) {
 
 TEST_F(EventTapTest, LooksAtSoManyEventsAtATime) {
   CacheReplica& replica = Replica();
-  const RequestHandle stream = tap_.Watch(replica, EventView());
+  const RequestHandle stream = Watch(replica, EventView());
   const size_t number = EventTap::kMaxEvents + 20;
   for (size_t i = 0; i < number; ++i) resource_.Put({.name = StrCat("n", i)});
   dispatcher_.RunReady();  // One Revision, which the window keeps.
@@ -130,10 +136,64 @@ TEST_F(EventTapTest, TellsOfWritesTogetherAndOfSoManyAtATime) {
   EXPECT_EQ(seen_.dropped_writes, 5U);
 }
 
+// A watch ends (timeout), its object is deleted, the client resumes from where it was.
+TEST_F(EventTapTest, WhatAResumedStreamIsSentIsTold) {
+  CacheReplica& replica = Replica();
+  RequestHandle keeps = replica.Subscribe({.on_change = [] {}});
+  RequestHandle stream = Watch(replica, EventView());
+  Put("a");
+  EXPECT_THAT(Told(), SizeIs(1));
+  Forget();
+  stream.reset();
+  EXPECT_THAT(Told(), IsEmpty());
+  const uint64_t seen = replica.newest()->sequence;
+  resource_.Delete("default", "a");
+  dispatcher_.RunReady();
+  stream = tap_.Watch(replica, EventView(), seen);
+  EXPECT_THAT(Told(), SizeIs(1));
+}
+
+// sent to the stream, which ended before the next look.
+TEST_F(EventTapTest, WhatWasSentJustBeforeTheEndIsTold) {
+  CacheReplica& replica = Replica();
+  RequestHandle keeps = replica.Subscribe({.on_change = [] {}});
+  RequestHandle stream = Watch(replica, EventView());
+  Put("a");
+  stream.reset();
+  EXPECT_THAT(Told(), SizeIs(1));
+}
+
+// a deletion among more events than are looked at.
+TEST_F(EventTapTest, DeletionsAreToldOfBeyondTheLimitOfOthers) {
+  CacheReplica& replica = Replica();
+  RequestHandle stream = Watch(replica, EventView());
+  Put("gone");
+  Told();
+  Forget();
+  for (size_t i = 0; i < EventTap::kMaxEvents + 20; ++i) resource_.Put({.name = StrCat("n", i)});
+  resource_.Delete("default", "gone");
+  dispatcher_.RunReady();
+  Told();
+  bool deleted = false;
+  for (const SeenEvent& e : seen_.events) deleted |= e.type == WatchEventType::kDeleted;
+  EXPECT_TRUE(deleted);
+}
+
+// it leaves what the only stream selects: for that client it is gone.
+TEST_F(EventTapTest, WhatLeavesTheOnlySelectionIsGone) {
+  CacheReplica& replica = Replica();
+  RequestHandle stream = Watch(replica, Web());
+  Put("a", {{"app", "web"}});
+  Put("a", {{"app", "other"}});
+  Told();
+  ASSERT_THAT(seen_.events, SizeIs(2));
+  EXPECT_EQ(seen_.events[1].type, WatchEventType::kDeleted);
+}
+
 TEST_F(EventTapTest, WithoutASinkNothingIsRecorded) {
   EventTap off(dispatcher_, nullptr);
   EXPECT_FALSE(off.recording());
-  EXPECT_EQ(off.Watch(Replica(), EventView()), nullptr);
+  EXPECT_EQ(off.Watch(Replica(), EventView(), 0), nullptr);
   off.NoteWrite(SeenWrite());
   EXPECT_EQ(dispatcher_.enabled_timers(), 0U);
 }
