@@ -214,7 +214,7 @@ SELF_TEST = [
     (MONITORING + "podmonitor.yaml", "port: weir-admin", "port: admin", "no port admin"),
     (MONITORING + "README.md", "weir_record_objects_stuck", "weir_record_stuck",
      "README.md: no metric"),
-    ("proxy/record/flight_recorder.cc", '"weir_record_conflicts_total"', '"weir_record_conflicts"',
+    ("proxy/record/resource_record.cc", '"weir_record_conflicts_total"', '"weir_record_conflicts"',
      "counters alone end in _total"),
 ]
 
