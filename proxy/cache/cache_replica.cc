@@ -21,6 +21,7 @@ class CacheReplica::Core::Subscription final : public Cancellable {
     callbacks->on_change();
   }
   void Orphan() { core_ = nullptr; }
+  bool reads() const { return callbacks_->reads; }
 
  private:
   Core* core_;
@@ -85,7 +86,8 @@ void CacheReplica::Core::SetUnavailable(absl::Status reason) {
 RequestHandle CacheReplica::Core::Subscribe(Callbacks callbacks) {
   auto subscription = std::make_unique<Subscription>(*this, std::move(callbacks));
   subscriptions_.push_back(subscription.get());
-  readers_->fetch_add(1, std::memory_order_relaxed);
+  ++subscribers_;
+  if (subscription->reads()) readers_->fetch_add(1, std::memory_order_relaxed);
   outlets_.on_readers();
   return subscription;
 }
@@ -93,7 +95,8 @@ RequestHandle CacheReplica::Core::Subscribe(Callbacks callbacks) {
 void CacheReplica::Core::Remove(Subscription* subscription) {
   *std::find(subscriptions_.begin(), subscriptions_.end(), subscription) = nullptr;
   if (notifying_ == 0) Compact();
-  readers_->fetch_sub(1, std::memory_order_relaxed);
+  --subscribers_;
+  if (subscription->reads()) readers_->fetch_sub(1, std::memory_order_relaxed);
   outlets_.on_readers();
 }
 
@@ -172,8 +175,7 @@ bool CacheReplica::derives_metadata() const {
 RequestHandle CacheReplica::Subscribe(Callbacks callbacks) {
   return core_->Subscribe(std::move(callbacks));
 }
-size_t CacheReplica::subscribers() const {
-  return core_->readers_->load(std::memory_order_relaxed);
-}
+size_t CacheReplica::subscribers() const { return core_->subscribers_; }
+size_t CacheReplica::readers() const { return core_->readers_->load(std::memory_order_relaxed); }
 
 }  // namespace weir

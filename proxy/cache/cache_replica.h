@@ -79,10 +79,12 @@ class CacheReplica {
   struct Callbacks {
     // State, newest() or envelope() changed. May subscribe and unsubscribe.
     std::function<void()> on_change;
+    bool reads = true;  // Counts as a reader of the cache, for people.
   };
   // Keeps the replica alive and calls back from the dispatcher's turn, until destroyed.
   [[nodiscard]] RequestHandle Subscribe(Callbacks callbacks);
   size_t subscribers() const;
+  size_t readers() const;  // Those of them that read.
 
   class Core;  // The feeding side, for Cacher and CacherMap.
   explicit CacheReplica(std::unique_ptr<Core> core);

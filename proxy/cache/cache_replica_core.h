@@ -78,6 +78,7 @@ class CacheReplica::Core {
 
   // nullptr where one has gone while they were being told.
   std::vector<Subscription*> subscriptions_;
+  size_t subscribers_ = 0;
   int notifying_ = 0;
 };
 

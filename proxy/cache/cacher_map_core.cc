@@ -196,7 +196,7 @@ void CacherMap::Core::OnReaders(uint64_t id) {
   const auto it = slots_.find(id);
   if (it == slots_.end()) return;
   Slot& slot = *it->second;
-  slot.readers->Set(static_cast<int64_t>(slot.replica->subscribers()));
+  slot.readers->Set(static_cast<int64_t>(slot.replica->readers()));
   if (slot.replica->subscribers() > 0 || stopped_) return slot.idle_timer->Disable();
   if (slot.replica->state() == CacheReplica::State::kUnavailable) return Retire(id);
   slot.idle_timer->Enable(env_.options.idle_timeout);

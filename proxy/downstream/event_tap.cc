@@ -99,10 +99,11 @@ RequestHandle EventTap::Watch(CacheReplica& replica, EventView view, uint64_t se
   if (!recording()) return nullptr;
   std::unique_ptr<Tapped>& tapped = tapped_[&replica];
   if (tapped == nullptr) {
-    tapped.reset(new Tapped{.replica = replica,
-                            .sequence = seen,
-                            .streams = {},
-                            .subscription = replica.Subscribe({.on_change = [this] { Arm(); }})});
+    tapped.reset(new Tapped{
+        .replica = replica,
+        .sequence = seen,
+        .streams = {},
+        .subscription = replica.Subscribe({.on_change = [this] { Arm(); }, .reads = false})});
     if (seen < replica.newest()->sequence) Arm();
   }
   tapped->streams.push_front({.view = std::move(view)});
@@ -126,7 +127,7 @@ void EventTap::Arm() {
 void EventTap::TellRecorder() {
   for (const auto& [replica, tapped] : tapped_) Read(*tapped);
   DropEnded();
-  deletions_ = 0;
+  used_ = {};
   if (!batch_.empty()) sink_(std::exchange(batch_, {}));
 }
 
@@ -154,17 +155,36 @@ void EventTap::Read(Tapped& tapped) {
 
 void EventTap::ReadRevision(const Tapped& tapped, const Revision& revision) {
   for (const CacheEvent& event : revision.events) {
+    if (used_.looked == kMaxLooked) {
+      ++batch_.dropped_events;
+      continue;
+    }
+    ++used_.looked;
     const std::optional<WatchEventType> type = tapped.TypeOf(event);
     if (!type.has_value()) continue;
     const bool deleted = *type == WatchEventType::kDeleted;
-    const size_t others = batch_.events.size() - deletions_;
-    if (deleted ? deletions_ >= kMaxDeletions : others >= kMaxEvents) {
+    if (!(deleted ? TakeDeletion() : TakeOther(event))) {
       ++batch_.dropped_events;
       continue;
     }
     batch_.events.push_back(Describe(tapped.replica, revision, event, *type));
-    if (deleted) ++deletions_;
   }
+}
+
+bool EventTap::TakeDeletion() {
+  if (used_.deletions == kMaxDeletions) return false;
+  ++used_.deletions;
+  return true;
+}
+
+// Its metadata is somewhere in its bytes.
+bool EventTap::TakeOther(const CacheEvent& event) {
+  const size_t before = event.previous == nullptr ? 0 : event.previous->raw().size();
+  const size_t bytes = event.object->raw().size() + before;
+  if (used_.others == kMaxEvents || used_.bytes + bytes > kMaxBytes) return false;
+  ++used_.others;
+  used_.bytes += bytes;
+  return true;
 }
 
 }  // namespace weir

@@ -20,8 +20,12 @@ namespace weir {
 class EventTap {
  public:
   static constexpr absl::Duration kDelay = absl::Milliseconds(250);
-  static constexpr size_t kMaxEvents = 500;  // Each time; deletions, which cost less, have as much
-  static constexpr size_t kMaxDeletions = 5000;  // of their own: one that is missed is never gone.
+  // Each time. Deletions, which cost less, have a limit of their own: one that is missed is never
+  // gone. What is not looked at costs nothing.
+  static constexpr size_t kMaxEvents = 500;
+  static constexpr size_t kMaxDeletions = 5000;
+  static constexpr size_t kMaxLooked = 10'000;
+  static constexpr size_t kMaxBytes = 8 << 20;  // Of objects whose metadata is read.
   static constexpr size_t kMaxWrites = 1000;
   // Of one cache; with more than these, every event is somebody's.
   static constexpr size_t kMaxViews = 16;
@@ -45,12 +49,17 @@ class EventTap {
   void Read(Tapped& tapped);
   void DropEnded();
   void ReadRevision(const Tapped& tapped, const Revision& revision);
+  // Whether there is room for one more.
+  bool TakeDeletion();
+  bool TakeOther(const CacheEvent& event);
 
   Dispatcher& dispatcher_;
   const SeenSink sink_;
   std::map<CacheReplica*, std::unique_ptr<Tapped>> tapped_;
   SeenBatch batch_;
-  size_t deletions_ = 0;  // In batch_.
+  struct {
+    size_t looked = 0, deletions = 0, others = 0, bytes = 0;
+  } used_;  // Of the limits, this time.
   TimerPtr timer_;
 };
 

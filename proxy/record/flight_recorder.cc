@@ -133,7 +133,7 @@ bool FlightRecorder::Remember(const SeenEvent& event, LastEvents& last) {
   last.uid = event.uid;
   last.deleted = deleted;
   last.events.push_back({.version = event.version, .published = event.published});
-  if (last.events.size() > kEventsOfAnObject) last.events.pop_front();
+  if (last.events.size() > kEventsOfAnObject) last.events.erase(last.events.begin());
   return true;
 }
 
@@ -258,7 +258,9 @@ void FlightRecorder::Act(const std::string& uid, const SeenWrite& write) {
     ErasePending(uid);
   }
   const MonotonicTime now = dispatcher_.Now();
-  while (actions.size() > 1 && now - actions.front().came > kActionsFor) actions.pop_front();
+  while (actions.size() > 1 && now - actions.front().came > kActionsFor) {
+    actions.erase(actions.begin());
+  }
   if (actions.size() > kActionsOfAnObject) {
     actions.erase(actions.begin() + static_cast<std::ptrdiff_t>(actions.size() / 2));
   }

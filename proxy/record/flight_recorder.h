@@ -3,12 +3,12 @@
 
 #include <array>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/time/time.h"
 
 #include "proxy/base/stats.h"
@@ -81,7 +81,7 @@ class FlightRecorder {
   struct LastEvents {
     std::string uid;
     bool deleted = false;
-    std::deque<LastEvent> events;
+    absl::InlinedVector<LastEvent, 4> events;
 
     LastEvent* Find(ResourceVersion version);
   };
@@ -90,7 +90,7 @@ class FlightRecorder {
     bool counted = false;  // As the answer to an event.
   };
   // The last few writes that say something of an object, oldest first.
-  using Actions = std::deque<Action>;
+  using Actions = std::vector<Action>;
 
   void OnWrite(const SeenWrite& write);
   void OnEvent(const SeenEvent& event);

@@ -51,7 +51,7 @@ struct StageSeries {
 };
 
 // Reads the stages' histograms every few seconds and keeps what they were in the last 15 minutes.
-// A series in which nothing has happened for that long takes no memory. One thread: that of the
+// A series in which nothing has happened for that long takes little memory. One thread: that of the
 // dispatcher. REQUIRES: both outlive it.
 class LagHistory {
  public:

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <deque>
+#include <vector>
 
 #include "absl/time/time.h"
 
@@ -17,7 +17,7 @@ class RecentTimes {
  public:
   void Add(MonotonicTime time) {
     times_.insert(std::upper_bound(times_.begin(), times_.end(), time), time);
-    if (times_.size() > kTimes) times_.pop_front();
+    if (times_.size() > kTimes) times_.erase(times_.begin());
   }
   void Remove(MonotonicTime time) {
     const auto at = std::find(times_.begin(), times_.end(), time);
@@ -40,7 +40,7 @@ class RecentTimes {
   static constexpr absl::Duration kWindow = absl::Seconds(5);
   static constexpr size_t kTimes = 64;
 
-  std::deque<MonotonicTime> times_;
+  std::vector<MonotonicTime> times_;
 };
 
 }  // namespace weir

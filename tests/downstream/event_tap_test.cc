@@ -128,6 +128,40 @@ TEST_F(EventTapTest, LooksAtSoManyEventsAtATime) {
   EXPECT_EQ(seen_.dropped_events, 20U);
 }
 
+TEST_F(EventTapTest, ReadsOnlySoManyBytesAtATime) {
+  CacheReplica& replica = Replica();
+  const RequestHandle stream = Watch(replica, EventView());
+  for (int i = 0; i < 9; ++i) {
+    resource_.Put({.name = StrCat("n", i), .data = std::string(1 << 20, 'x')});
+  }
+  dispatcher_.RunReady();
+  EXPECT_THAT(Told(), SizeIs(7)) << "each is a little more than a MiB";
+  EXPECT_EQ(seen_.dropped_events, 2U);
+  Put("small");
+  EXPECT_THAT(Told(), SizeIs(8)) << "it may read as much the next time";
+}
+
+TEST_F(EventTapTest, LooksAtNothingBeyondItsLimits) {
+  CacheReplica& replica = Replica();
+  const RequestHandle stream = Watch(replica, Web());  // None of them.
+  for (size_t i = 0; i < EventTap::kMaxLooked + 7; ++i) resource_.Put({.name = StrCat("n", i)});
+  dispatcher_.RunReady();
+  EXPECT_THAT(Told(), IsEmpty());
+  EXPECT_EQ(seen_.dropped_events, 7U);
+}
+
+TEST_F(EventTapTest, IsNoReaderOfTheCache) {
+  CacheReplica& replica = Replica();
+  const size_t readers = replica.readers();
+  const size_t subscribers = replica.subscribers();
+  const double stat = Stat("readers");
+  const RequestHandle stream = Watch(replica, EventView());
+  EXPECT_EQ(replica.readers(), readers);
+  EXPECT_EQ(Stat("readers"), stat);
+  EXPECT_EQ(map_->Rows().at(0).readers, readers);
+  EXPECT_EQ(replica.subscribers(), subscribers + 1) << "but keeps it";
+}
+
 TEST_F(EventTapTest, TellsOfWritesTogetherAndOfSoManyAtATime) {
   for (size_t i = 0; i < EventTap::kMaxWrites + 5; ++i) tap_.NoteWrite(SeenWrite());
   Told();
