@@ -40,9 +40,9 @@ struct BusyObject {
 struct FlightRecorderOptions {
   absl::Duration stuck_after = absl::Seconds(10);
   // Objects that something is to be done about: of resources that somebody acts on, and of others.
-  size_t max_pending = 4096;
-  size_t max_remembered = 4096;  // Each of: writes, actions, objects' last events.
-  size_t max_busy = 1024;
+  size_t max_pending = 2048;
+  size_t max_remembered = 2048;  // Each of: writes, actions, objects' last events.
+  size_t max_busy = 512;
   size_t max_rows = 100;
   size_t max_resources = 200;  // With series of their own; the rest are "other".
 };
