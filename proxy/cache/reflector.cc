@@ -104,7 +104,7 @@ void Reflector::StartList() {
 void Reflector::StartWatch() {
   phase_ = Phase::kWatching;
   env_.stats.watches->Add();
-  request_ = env_.source.Watch({.since = last_, .send_initial_events = false}, *this);
+  request_ = env_.source.Watch({.since = watched_, .send_initial_events = false}, *this);
   deadline_timer_->Enable(kOpenWithin);
 }
 
@@ -214,7 +214,7 @@ bool Reflector::HandOver(Snapshot snapshot) {
   }
   if (synced_) env_.stats.relists->Add();
   synced_ = true;
-  last_ = version;
+  last_ = watched_ = version;
   last_sync_ = env_.dispatcher.Now();
   denials_ = 0;
   return true;
@@ -224,8 +224,9 @@ void Reflector::OnChanges(std::vector<WatchEvent> events) {
   for (const WatchEvent& event : events) {
     const bool bookmark = event.type == WatchEventType::kBookmark;
     (bookmark ? env_.stats.bookmarks : env_.stats.events)->Add();
-    last_ = std::max(last_, event.version);
+    watched_ = std::max(watched_, event.version);
   }
+  last_ = std::max(last_, watched_);
   const absl::Status taken = callbacks_.on_events(std::move(events));
   if (!taken.ok()) {
     env_.stats.time_travel_refused->Add();

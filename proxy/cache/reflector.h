@@ -52,7 +52,8 @@ class Reflector : private WatchHandler {
   Reflector(Environment environment, Callbacks callbacks);
 
   void Start();
-  // Everything up to `version` is known by other means.
+  // The state at `version` is known by other means. Watches still go on from where they were, for
+  // how it came about, as long as the source can tell.
   void Advance(ResourceVersion version);
   // Lists all objects, at `at_least` or any later version, as soon as it may ask at all.
   void ListAgain(ResourceVersion at_least);
@@ -107,7 +108,8 @@ class Reflector : private WatchHandler {
 
   bool synced_ = false;
   bool healthy_ = false;
-  ResourceVersion last_;  // Everything up to here has been handed over; before that the floor.
+  ResourceVersion last_;        // The state at this version is known; before that the floor.
+  ResourceVersion watched_;     // Every event up to here has been handed over.
   ResourceVersion list_floor_;  // Lists are asked for at this or last_, whichever is later.
   MonotonicTime last_sync_;
   bool built_in_ = false;

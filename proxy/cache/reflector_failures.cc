@@ -80,6 +80,10 @@ void Reflector::OnCleanEnd() {
 
 void Reflector::OnExpired(const absl::Status& status) {
   env_.stats.expired->Add();
+  if (watched_ < last_) {
+    watched_ = last_;
+    return Schedule(Step::kWatch, absl::ZeroDuration());
+  }
   if (env_.dispatcher.Now() - last_sync_ < kExpiredAtOnce) {
     return RetryLater(Step::kSync, status);
   }
@@ -92,8 +96,8 @@ void Reflector::OnExpired(const absl::Status& status) {
 // Once may be the connection; twice at the same place is the event.
 void Reflector::OnUndecodable(const absl::Status& status) {
   env_.stats.decode_errors->Add();
-  const bool again = undecodable_after_ == last_;
-  undecodable_after_ = again ? ResourceVersion() : last_;
+  const bool again = undecodable_after_ == watched_;
+  undecodable_after_ = again ? ResourceVersion() : watched_;
   RetryLater(again ? Step::kSync : Step::kWatch, status);
 }
 

@@ -30,6 +30,10 @@ struct Revision {
   uint64_t sequence = 0;    // Counts up by one.
   ResourceVersion after;    // The version of the Revision before.
   ResourceVersion version;  // The state's: at least that of the last event; bookmarks move it too.
+  // The watch has come to here: `version`, or less where a proof was faster. What it brings up to
+  // `version` after all came and went; it is in the events of a later Revision, for readers that
+  // have not been told of the state at `version`.
+  ResourceVersion heard;
   // Of the last change that is known to have led here, however long ago: bookmarks do not move it.
   // Another cache of the resource that has reached it is not behind this one.
   ResourceVersion content;
@@ -38,7 +42,7 @@ struct Revision {
   // Made of the difference of a relist: inferred deletions first, with the version `after`, then
   // updates by their own versions; or of a proof that nothing differs. What came and went between
   // `after` and `version` is not among them, so it serves readers that have seen `after`, and no
-  // version between the two.
+  // version between the two. After a proof it may follow (see `heard`).
   bool relisted = false;
   MonotonicTime published;    // When.
   size_t event_bytes = 0;     // What keeping the events costs beyond `objects`.

@@ -17,15 +17,17 @@ absl::Status WentBack(std::string_view what, ResourceVersion version, ResourceVe
                               version.ToString(), " after ", published.ToString()));
 }
 
+absl::Status Contradicts(const Object& object, ResourceVersion proved) {
+  return InternalError(StrCat("the watch says of ", object.name(), " at ",
+                              object.version().ToString(), " what the list at ", proved.ToString(),
+                              " did not"));
+}
+
 }  // namespace
 
 absl::Status RevisionBuilder::Add(WatchEvent event) {
-  if (event.type == WatchEventType::kBookmark) {
-    version_ = std::max(version_, event.version);
-    return absl::OkStatus();
-  }
-  // Came and went before that: readers have been told that there is nothing more to come.
-  if (event.version <= proved_) return absl::OkStatus();
+  if (event.type == WatchEventType::kBookmark) return AddBookmark(event.version);
+  if (heard_ < event.version && event.version <= proved_) return AddLate(std::move(event));
   const ObjectPtr* const found = objects_.Find(event.object->key());
   const ObjectPtr known = found == nullptr ? nullptr : *found;
   const IngestContext context{.published = version_, .known = known.get()};
@@ -35,6 +37,7 @@ absl::Status RevisionBuilder::Add(WatchEvent event) {
   if (event.version <= version_) {
     return WentBack(WatchEventTypeName(event.type), event.version, version_);
   }
+  if (!late_.empty()) return Contradicts(*late_.back().object, proved_);
   const bool same = known != nullptr && known->uid() == event.object->uid();
   if (event.type != WatchEventType::kDeleted) {
     if (known != nullptr && !same) {
@@ -49,8 +52,62 @@ absl::Status RevisionBuilder::Add(WatchEvent event) {
             event.version);
   }
   version_ = content_ = event.version;
+  Hear(version_);
   return absl::OkStatus();
 }
+
+absl::Status RevisionBuilder::AddBookmark(ResourceVersion version) {
+  if (late_.empty()) {
+    Hear(version);
+  } else if (version >= proved_) {
+    return Contradicts(*late_.back().object, proved_);
+  }
+  version_ = std::max(version_, version);
+  return absl::OkStatus();
+}
+
+// The state at proved_ is known, so what changed before and is not in it is not there any more.
+absl::Status RevisionBuilder::AddLate(WatchEvent event) {
+  const ObjectKeyView key = event.object->key();
+  if (objects_.Find(key) != nullptr) return Contradicts(*event.object, proved_);
+  const ObjectPtr* const found = passing_.Find(key);
+  const ObjectPtr known = found == nullptr ? nullptr : *found;
+  if (!filters_.Ingest(event, {.published = heard_, .known = known.get()})) {
+    return absl::OkStatus();
+  }
+  if (!late_.empty() && event.version <= late_.back().version) {
+    return WentBack(WatchEventTypeName(event.type), event.version, late_.back().version);
+  }
+  if (known != nullptr && known->uid() != event.object->uid()) {
+    return Contradicts(*event.object, proved_);
+  }
+  const ResourceVersion version = event.version;
+  if (event.type == WatchEventType::kDeleted) {
+    if (known != nullptr) {
+      passing_.Erase(known->key());
+      late_.push_back({event.type, std::move(event.object), known, version});
+    }
+  } else {
+    passing_.Put(event.object);
+    late_.push_back({known == nullptr ? WatchEventType::kAdded : WatchEventType::kModified,
+                     std::move(event.object), known, version});
+  }
+  if (passing_.size() > 0) return absl::OkStatus();
+  ReleaseLate();
+  Hear(version);
+  return absl::OkStatus();
+}
+
+// No snapshot holds their objects.
+void RevisionBuilder::ReleaseLate() {
+  for (CacheEvent& event : late_) {
+    event_bytes_ += sizeof(CacheEvent) + event.object->footprint();
+    events_.push_back(std::move(event));
+  }
+  late_.clear();
+}
+
+void RevisionBuilder::Hear(ResourceVersion version) { heard_ = std::max(heard_, version); }
 
 absl::Status RevisionBuilder::Replace(ResourceVersion version, SnapshotMap objects) {
   WEIR_DCHECK(events_.empty() && version_ == after_);
@@ -82,7 +139,9 @@ absl::Status RevisionBuilder::Replace(ResourceVersion version, SnapshotMap objec
   for (ObjectPtr& rewritten : changes.rewritten) Put(std::move(rewritten));
   relisted_ = relisted_ || (!first && (version > version_ || !events_.empty()));
   if (!first && (!events_.empty() || rewritten_)) content_ = version;
-  version_ = version;
+  version_ = heard_ = version;
+  late_.clear();
+  passing_ = SnapshotMap();
   return absl::OkStatus();
 }
 
@@ -150,11 +209,13 @@ void RevisionBuilder::Retire(const ObjectPtr& object) {
 
 RevisionPtr RevisionBuilder::Take(MonotonicTime now) {
   const bool rewritten = std::exchange(rewritten_, false);
-  if (version_ == after_ && events_.empty() && !rewritten) return nullptr;
+  const bool heard = std::exchange(heard_before_, heard_) != heard_;
+  if (version_ == after_ && events_.empty() && !rewritten && !heard) return nullptr;
   auto revision = std::make_shared<Revision>();
   revision->sequence = ++sequence_;
   revision->after = after_;
   revision->version = version_;
+  revision->heard = heard_;
   revision->content = content_;
   revision->objects = objects_;
   std::vector<CacheEvent>(events_).swap(events_);

@@ -20,7 +20,7 @@ class RevisionBuilder {
 
   // One event of the watch, bookmarks too. Error: it is older than what was published and yet
   // news, so the source has gone back in time or lost something: list again. Events before it
-  // stay good.
+  // stay good. Or it contradicts what was proved.
   absl::Status Add(WatchEvent event);
   // A whole list. The first one is the first state; a later one is compared with what there is.
   // Error, and no change: it is older than what was published. REQUIRES: all was Taken before.
@@ -42,6 +42,10 @@ class RevisionBuilder {
     std::vector<std::pair<ObjectPtr, ObjectPtr>> updated;  // Before (nullptr: none), after.
     std::vector<ObjectPtr> rewritten;  // Same uid and version, other bytes: no event.
   };
+  absl::Status AddBookmark(ResourceVersion version);
+  absl::Status AddLate(WatchEvent event);
+  void ReleaseLate();
+  void Hear(ResourceVersion version);
   absl::Status FindChanges(const SnapshotMap& objects, Changes& changes);
   void Publish(WatchEventType type, ObjectPtr object, ObjectPtr previous, ResourceVersion version,
                bool inferred = false);
@@ -56,10 +60,16 @@ class RevisionBuilder {
   uint64_t retired_bytes_ = 0;
   ResourceVersion version_, content_;
   ResourceVersion proved_;  // What happened up to here is in the state, seen or not.
+  ResourceVersion heard_;   // What happened up to here has been seen.
+
+  // What happened between the two and has been seen since: of objects that came and went, which the
+  // state never held. Published once all of them have gone: nobody is to be told half of it.
+  std::vector<CacheEvent> late_;
+  SnapshotMap passing_;  // Those that have not gone yet.
 
   // Of the next Revision.
   uint64_t sequence_ = 0;
-  ResourceVersion after_;
+  ResourceVersion after_, heard_before_;
   std::vector<CacheEvent> events_;
   size_t event_bytes_ = 0;
   bool relisted_ = false;

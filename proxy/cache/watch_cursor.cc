@@ -28,7 +28,7 @@ WatchCursor WatchCursor::After(const CacheReplica& replica, EventView view, Watc
                                ResourceVersion skip_through) {
   const Revision& revision = *position.revision;
   const bool whole = position.index == revision.events.size();
-  const ResourceVersion seen = whole ? revision.version : revision.after;
+  const ResourceVersion seen = whole ? revision.heard : revision.after;
   return WatchCursor(replica, std::move(view), std::move(position), seen, skip_through);
 }
 
@@ -106,9 +106,11 @@ std::optional<WatchCursor::Item> WatchCursor::NextDifference() {
 
 bool WatchCursor::Skips(const CacheEvent& event) const {
   if (position_.revision->relisted) return false;  // As a whole or not at all: NextRevision().
-  if (!event.inferred) return event.version <= skip_through_;
+  // A reader that was told of a proved state needs nothing of how it came about.
+  const ResourceVersion seen = complete_through();
+  if (!event.inferred) return event.version <= seen;
   // What follows is the object that took its place: the reader has seen both or neither.
-  return position_.revision->events[position_.index].version <= skip_through_;
+  return position_.revision->events[position_.index].version <= seen;
 }
 
 std::optional<WatchCursor::Item> WatchCursor::NextOfRevision() {
@@ -135,14 +137,15 @@ std::optional<WatchCursor::Item> WatchCursor::NextOfRevision() {
 // complete for a reader that was at the first, needless for one that was beyond the second, and
 // wrong for one between them.
 bool WatchCursor::NextRevision() {
-  seen_ = std::max(seen_, position_.revision->version);
+  const ResourceVersion here = position_.revision->version;
+  seen_ = std::max(seen_, position_.revision->heard);
   const RevisionPtr& newest = replica_->newest();
   if (position_.revision->sequence == newest->sequence) return false;
   RevisionPtr next = replica_->After(position_.revision->sequence);
   const bool passed_by = next == nullptr;
   if (passed_by) next = newest;
   const bool gap = passed_by || next->relisted;
-  if (gap && skip_through_ > seen_ && skip_through_ < next->version) {
+  if (gap && skip_through_ > here && skip_through_ < next->version) {
     ended_ = Item::Kind::kExpired;
   } else if (gap && skip_through_ >= next->version) {
     position_ = {next, next->events.size()};

@@ -295,6 +295,7 @@ absl::StatusOr<ObjectVersions> FakeListerWatcher::MakeVersions(ResourceVersion a
   ObjectVersions versions{.version = V(version), .items = {}};
   for (const auto& [key, spec] : resource_.ObjectsAt(V(version))) {
     if (!FakeResource::InScope(spec, key_.namespace_name)) continue;
+    if (spec.name == resource_.faults_.metadata_hides) continue;
     versions.items.push_back({.namespace_name = spec.namespace_name,
                               .name = spec.name,
                               .uid = spec.uid,

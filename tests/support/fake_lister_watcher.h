@@ -57,7 +57,8 @@ class FakeResource {
     bool watches_lag = false;              // Watches send nothing.
     size_t lost_events = 0;                // So many of the next events are passed over by a watch.
     std::optional<uint64_t> list_version;  // Lists show the state at this version,
-    std::optional<uint64_t> metadata_version;  // those of metadata at this one.
+    std::optional<uint64_t> metadata_version;  // those of metadata at this one,
+    std::string metadata_hides;                // without an object of this name.
     // Watches end so after this many events, each time.
     std::optional<size_t> undecodable_after;
     size_t max_batch = SIZE_MAX;  // Events in one call.

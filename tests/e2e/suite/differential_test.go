@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"strconv"
 	"testing"
@@ -30,11 +31,18 @@ type trial struct {
 	length  time.Duration             // without E2E_DIFF_SECONDS
 	fault   func(ctx context.Context) // until the context ends; then all is well again
 	payload int                       // bytes of a ConfigMap at most; 0: some
+	passing bool                      // see differential.WriterOptions
 	hurts   bool                      // the fault must be felt by those who have no Weir
 	judge   func(*differential.Summary) error
 }
 
-const writesPerSecond = 300
+// What passes is to be all that there is between two looks of Weir's at the API server, now and then.
+func (trial *trial) writesPerSecond() int {
+	if trial.passing {
+		return 60
+	}
+	return 300
+}
 
 // run runs it on ways that are open. E2E_SEED repeats a run; E2E_DIFF_EVENTS or
 // E2E_DIFF_SECONDS says how long it is.
@@ -57,7 +65,8 @@ func (trial *trial) run(t *testing.T, server *harness.APIServer, ways []*way) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	writers := need(differential.StartWriters(ctx, server.Config("admin"), differential.WriterOptions{
-		Seed: seed, PerSecond: writesPerSecond, Limit: events, Payload: max(trial.payload, 2000)}))(t)
+		Seed: seed, PerSecond: trial.writesPerSecond(), Limit: events, Payload: max(trial.payload, 2000),
+		Passing: trial.passing}))(t)
 	run := need(differential.Start(trial.options, all))(t)
 	began := time.Now()
 	must(t, run.WaitStarted(30*time.Second, false))
@@ -77,6 +86,7 @@ func (trial *trial) run(t *testing.T, server *harness.APIServer, ways []*way) {
 	t.Logf("%d operations in %v", writers.Operations(), time.Since(began))
 	summary, err := run.Finish(60 * time.Second)
 	t.Log(summary)
+	logCaches(t, ways)
 	if felt := summary.Ways["direct"]; trial.hurts && felt.Disturbed == 0 {
 		t.Error("the fault has not happened: direct clients have felt nothing")
 	}
@@ -84,6 +94,22 @@ func (trial *trial) run(t *testing.T, server *harness.APIServer, ways []*way) {
 		if err != nil {
 			t.Errorf("E2E_SEED=%d: %v\nlogs: %s", seed, err, testDir(t))
 		}
+	}
+}
+
+// logCaches says how Weir's caches have fared: with a relist goes what happened before it.
+func logCaches(t *testing.T, ways []*way) {
+	t.Helper()
+	for _, w := range ways {
+		if w.weir == nil {
+			continue
+		}
+		line := w.name + ":"
+		for _, metric := range []string{"watches", "expired", "relists", "repairs", "proofs"} {
+			value := need(w.weir.Metric("weir_cache_" + metric + "_total"))(t)
+			line += fmt.Sprintf(" %.0f %s", value, metric)
+		}
+		t.Log(line)
 	}
 }
 

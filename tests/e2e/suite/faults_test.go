@@ -49,16 +49,7 @@ func TestDifferentialOnBadWires(t *testing.T) {
 				each(wires, (*harness.Relay).Heal)
 			})
 		}},
-		{"broken anywhere", true, func(ctx context.Context, wires []*harness.Relay) {
-			lifetime := func() int64 { return 1 + rand.Int63n(100_000) }
-			each(wires, func(r *harness.Relay) { r.Lifetimes(lifetime) })
-			each(wires, (*harness.Relay).Cut)
-			each(wires, (*harness.Relay).Heal)
-			<-ctx.Done()
-			each(wires, func(r *harness.Relay) { r.Lifetimes(nil) })
-			each(wires, (*harness.Relay).Cut)
-			each(wires, (*harness.Relay).Heal)
-		}},
+		{"broken anywhere", true, breakAnywhere},
 		{"silent for a while", false, func(ctx context.Context, wires []*harness.Relay) {
 			repeat(ctx, 500*time.Millisecond, 2*time.Second, func() {
 				each(wires, (*harness.Relay).Silence)
@@ -74,19 +65,45 @@ func TestDifferentialOnBadWires(t *testing.T) {
 		}},
 	} {
 		t.Run(fault.name, func(t *testing.T) {
-			// Go's clients and Weir ask sooner than usual whether the other side is there.
-			t.Setenv("HTTP2_READ_IDLE_TIMEOUT_SECONDS", "1")
-			t.Setenv("HTTP2_PING_TIMEOUT_SECONDS", "1")
-			ways := allWays(t, server, "--config", configFile(t, "upstream:\n  pingAfter: 1s\n  pingTimeout: 1s\n"))
-			var wires []*harness.Relay
-			for _, w := range ways {
-				wires = append(wires, w.relay)
-			}
-			trial := trial{options: exact, length: faultLength, hurts: fault.hurts, judge: (*differential.Summary).Undisturbed,
-				fault: func(ctx context.Context) { fault.do(ctx, wires) }}
-			trial.run(t, server, ways)
+			trial := trial{options: exact, length: faultLength, hurts: fault.hurts, judge: (*differential.Summary).Undisturbed}
+			trial.runOnBadWires(t, server, fault.do)
 		})
 	}
+}
+
+// An object that comes and goes while Weir's watch is down shows in no list: Weir may know
+// already what the API server has, and must tell of it all the same.
+func TestDifferentialOfWhatComesAndGoes(t *testing.T) {
+	options := exact
+	options.Habits = []differential.Habit{differential.StartsNew, differential.Stays}
+	trial := trial{options: options, length: faultLength, hurts: true, passing: true, judge: (*differential.Summary).Undisturbed}
+	trial.runOnBadWires(t, diffCluster(t), breakAnywhere)
+}
+
+func breakAnywhere(ctx context.Context, wires []*harness.Relay) {
+	lifetime := func() int64 { return 1 + rand.Int63n(100_000) }
+	each(wires, func(r *harness.Relay) { r.Lifetimes(lifetime) })
+	each(wires, (*harness.Relay).Cut)
+	each(wires, (*harness.Relay).Heal)
+	<-ctx.Done()
+	each(wires, func(r *harness.Relay) { r.Lifetimes(nil) })
+	each(wires, (*harness.Relay).Cut)
+	each(wires, (*harness.Relay).Heal)
+}
+
+// runOnBadWires is run where the fault is one of the wires. Go's clients and Weir ask
+// sooner than usual whether the other side is there.
+func (trial *trial) runOnBadWires(t *testing.T, server *harness.APIServer, do func(context.Context, []*harness.Relay)) {
+	t.Helper()
+	t.Setenv("HTTP2_READ_IDLE_TIMEOUT_SECONDS", "1")
+	t.Setenv("HTTP2_PING_TIMEOUT_SECONDS", "1")
+	ways := allWays(t, server, "--config", configFile(t, "upstream:\n  pingAfter: 1s\n  pingTimeout: 1s\n"))
+	var wires []*harness.Relay
+	for _, w := range ways {
+		wires = append(wires, w.relay)
+	}
+	trial.fault = func(ctx context.Context) { do(ctx, wires) }
+	trial.run(t, server, ways)
 }
 
 func each(wires []*harness.Relay, do func(*harness.Relay)) {

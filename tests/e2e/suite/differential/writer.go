@@ -40,7 +40,8 @@ type Writers struct {
 	done       sync.WaitGroup
 	operations atomic.Int64
 	limit      int64
-	payload    int // a ConfigMap has up to so many bytes
+	payload    int  // a ConfigMap has up to so many bytes
+	passing    bool // see WriterOptions
 
 	mu  sync.Mutex
 	err error
@@ -50,8 +51,9 @@ type Writers struct {
 type WriterOptions struct {
 	Seed      int64
 	PerSecond int
-	Limit     int // so many operations, if not 0; otherwise until Stop
-	Payload   int // bytes of a ConfigMap at most
+	Limit     int  // so many operations, if not 0; otherwise until Stop
+	Payload   int  // bytes of a ConfigMap at most
+	Passing   bool // most objects go as soon as they have come, and none is changed
 }
 
 // StartWriters starts them.
@@ -65,7 +67,7 @@ func StartWriters(ctx context.Context, config *rest.Config, o WriterOptions) (*W
 			return nil, err
 		}
 	}
-	w := &Writers{client: client, stop: make(chan struct{}), limit: int64(o.Limit), payload: o.Payload}
+	w := &Writers{client: client, stop: make(chan struct{}), limit: int64(o.Limit), payload: o.Payload, passing: o.Passing}
 	for i := range writersInParallel {
 		w.done.Add(1)
 		random := rand.New(rand.NewSource(o.Seed + int64(i)))
@@ -120,9 +122,18 @@ func (w *Writers) step(ctx context.Context, random *rand.Rand) error {
 	now := int64(0)
 	atOnce := metav1.DeleteOptions{GracePeriodSeconds: &now}
 	var err error
-	switch choice := random.Intn(100); {
-	case choice < 25:
+	choice := random.Intn(100)
+	if w.passing {
+		choice = 19 + choice%6
+	}
+	switch {
+	case choice < 20:
 		_, err = client.Create(ctx, w.newObject(random, resource, namespace, name), metav1.CreateOptions{})
+	case choice < 25: // comes and goes: two lists around it show nothing of it
+		name = "passing-" + name
+		if _, err = client.Create(ctx, w.newObject(random, resource, namespace, name), metav1.CreateOptions{}); err == nil {
+			err = client.Delete(ctx, name, atOnce)
+		}
 	case choice < 50: // moves it into selectors and out of them
 		err = patch(ctx, client, name, fmt.Sprintf(`{"metadata":{"labels":{"color":%q}}}`, colors[random.Intn(len(colors))]))
 	case choice < 65:
