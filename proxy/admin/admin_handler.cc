@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "proxy/admin/flame_graph.h"
 #include "proxy/admin/metrics_format.h"
 #include "proxy/admin/page.h"
 #include "proxy/base/status.h"
@@ -13,9 +14,11 @@ namespace weir {
 namespace {
 
 constexpr std::string_view kPaths =
-    "/ /livez /readyz /metrics /streams /caches /lag /objects/stuck /objects/busy /changes /config";
+    "/ /livez /readyz /metrics /streams /caches /lag /objects/stuck /objects/busy /changes /config "
+    "/profiles /profile /flamegraph";
 constexpr std::string_view kText = "text/plain; charset=utf-8";
 constexpr std::string_view kJson = "application/json";
+constexpr std::string_view kSvg = "image/svg+xml";
 
 // The name in a Host header, without port and brackets.
 std::string_view HostName(std::string_view authority) {
@@ -63,6 +66,10 @@ class AdminHandler final : public RequestHandler {
       return Send(200, kJson, RenderLag(lag.Stages(), lag.Series()));
     }
     if (path == "/changes") return SendChanges(target.substr(path.size()));
+    if (path == "/profiles") return Send(200, kJson, RenderProfiles(sources_.profiler().Kept()));
+    if (path == "/profile" || path == "/flamegraph") {
+      return AnswerProfile(path == "/flamegraph", target.substr(path.size()));
+    }
     const FlightRecorder& recorder = sources_.recorder();
     if (path == "/objects/stuck") {
       return Send(200, kJson, RenderStuck(recorder.Stuck(), recorder.stuck_after()));
@@ -96,6 +103,34 @@ class AdminHandler final : public RequestHandler {
     gathering_ = sources_.changes(*query, [this](const std::vector<ChangeRow>& rows) {
       Send(200, kJson, RenderChanges(rows));
     });
+  }
+
+  void AnswerProfile(bool graph, std::string_view query_text) {
+    const absl::StatusOr<ProfileQuery> query =
+        ParseProfileQuery(query_text.substr(query_text.empty() ? 0 : 1));
+    if (!query.ok()) return Send(400, kText, StrCat(MessageOf(query.status()), "\n"));
+    Profiler& profiler = sources_.profiler();
+    if (query->id.has_value()) {
+      const ProfilePtr found = profiler.Find(*query->id);
+      if (found != nullptr) return SendProfile(graph, *found, query->at.value_or(0));
+      return Send(404, kText, StrCat("no profile ", *query->id, " is kept; see /profiles\n"));
+    }
+    if (head_.method == "HEAD") return Send(200, graph ? kSvg : kText, "");
+    absl::StatusOr<RequestHandle> taking =
+        profiler.Take(absl::Seconds(query->seconds.value_or(ProfileQuery::kSeconds)),
+                      [this, graph](const absl::StatusOr<ProfilePtr>& taken) {
+                        if (taken.ok()) return SendProfile(graph, **taken, 0);
+                        Send(500, kText, StrCat(MessageOf(taken.status()), "\n"));
+                      });
+    if (!taking.ok()) return Send(503, kText, StrCat(MessageOf(taking.status()), "\n"));
+    gathering_ = *std::move(taking);
+  }
+
+  void SendProfile(bool graph, const Profile& profile, uint64_t at) {
+    if (!graph) return Send(200, kText, FoldedText(profile.stacks));
+    std::optional<std::string> svg = RenderFlameGraph(profile, at);
+    if (svg.has_value()) return Send(200, kSvg, *std::move(svg));
+    Send(404, kText, StrCat("profile ", profile.id, " has no bar ", at, "\n"));
   }
 
   // As the API server's own /readyz?verbose prints it.

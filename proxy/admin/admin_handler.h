@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "proxy/cache/cacher_map.h"
 #include "proxy/downstream/router.h"
 #include "proxy/http/exchange.h"
+#include "proxy/profile/profiler.h"
 #include "proxy/record/flight_recorder.h"
 #include "proxy/record/lag_history.h"
 
@@ -34,13 +36,21 @@ struct AdminSources {
   std::function<const LagHistory&()> lag;
   std::function<const FlightRecorder&()> recorder;
   std::function<std::string()> config_yaml;  // In force, without secrets.
+  std::function<Profiler&()> profiler;
+};
+
+// What follows '?' of /profile and /flamegraph.
+struct ProfileQuery {
+  static constexpr uint64_t kMaxSeconds = 30;
+  static constexpr uint64_t kSeconds = 10;  // If nothing is said.
+  std::optional<uint64_t> seconds, id, at;
 };
 
 // Answers the admin port: the page at /, and /livez /readyz /metrics /streams /caches /lag
-// /objects/stuck /objects/busy /changes /config. No page shows an object's body or a token. A Host
-// header that is neither an IP address nor localhost is refused, so that a web page cannot reach
-// these by DNS rebinding.
-// REQUIRES: `sources` outlives the handlers.
+// /objects/stuck /objects/busy /changes /config /profiles /profile /flamegraph. No page shows an
+// object's body or a token. A Host header that is neither an IP address nor localhost is refused,
+// so that a web page cannot reach these by DNS rebinding. REQUIRES: `sources` outlives the
+// handlers.
 RequestHandlerPtr NewAdminHandler(const AdminSources& sources, RequestHead head,
                                   ResponseWriter& writer);
 
@@ -52,6 +62,9 @@ std::string RenderBusy(const std::vector<BusyObject>& rows);
 // What follows '?' of /changes. Error: an unknown parameter or a bad value, named.
 absl::StatusOr<ChangeQuery> ParseChangeQuery(std::string_view text);
 std::string RenderChanges(const std::vector<ChangeRow>& rows);
+// Error: an unknown parameter, a bad value, or two that do not go together.
+absl::StatusOr<ProfileQuery> ParseProfileQuery(std::string_view text);
+std::string RenderProfiles(const std::vector<ProfilePtr>& profiles);
 std::string RenderLag(const std::vector<StageRow>& rows, const std::vector<StageSeries>& history);
 
 }  // namespace weir

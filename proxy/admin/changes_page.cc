@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/admin/admin_handler.h"
 #include "proxy/admin/json_writer.h"
+#include "proxy/admin/query.h"
 #include "proxy/base/status.h"
 #include "proxy/base/strings.h"
-#include "proxy/kube/list_options.h"
 
 namespace weir {
 namespace {
@@ -31,22 +31,9 @@ absl::Status TakeParameter(std::string_view name, const std::string& value, Chan
 
 absl::StatusOr<ChangeQuery> ParseChangeQuery(std::string_view text) {
   ChangeQuery query;
-  std::vector<std::string> seen;
-  if (text.empty()) return query;
-  for (const std::string_view part : Split(text, '&')) {
-    const size_t equals = part.find('=');
-    const std::string_view name = part.substr(0, equals);
-    const absl::StatusOr<std::string> value =
-        QueryUnescape(equals == std::string_view::npos ? "" : part.substr(equals + 1));
-    if (!value.ok()) {
-      return InvalidArgumentError(StrCat(Quoted(part), ": ", MessageOf(value.status())));
-    }
-    for (const std::string& before : seen) {
-      if (before == name) return InvalidArgumentError(StrCat(Quoted(name), " is there twice"));
-    }
-    seen.emplace_back(name);
-    WEIR_RETURN_IF_ERROR(TakeParameter(name, *value, query));
-  }
+  WEIR_RETURN_IF_ERROR(ReadQuery(text, [&query](std::string_view name, const std::string& value) {
+    return TakeParameter(name, value, query);
+  }));
   return query;
 }
 

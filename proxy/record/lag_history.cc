@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <iterator>
-#include <optional>
+#include <utility>
 
 namespace weir {
 namespace {
@@ -62,10 +62,12 @@ std::string_view StageName(Stage stage) {
   return "";
 }
 
-LagHistory::LagHistory(Dispatcher& dispatcher, const StatsRegistry& registry)
-    : registry_(registry), timer_(dispatcher.CreateTimer([this] {
+LagHistory::LagHistory(Dispatcher& dispatcher, const StatsRegistry& registry,
+                       std::function<void()> on_tick)
+    : registry_(registry), on_tick_(std::move(on_tick)), timer_(dispatcher.CreateTimer([this] {
         timer_->Enable(kInterval);
         Tick();
+        if (on_tick_) on_tick_();
       })) {
   timer_->Enable(kInterval);
 }
@@ -109,6 +111,16 @@ void LagHistory::Note(Track& track, const LatencyCounts& since) {
   if (track.points.size() > kPoints) track.points.pop_front();
   track.recent.push_back(since);
   if (track.recent.size() > kRecent) track.recent.pop_front();
+}
+
+std::optional<LagHistory::Slowest> LagHistory::SlowestLately(Stage stage) const {
+  std::optional<Slowest> slowest;
+  for (const auto& [key, track] : tracks_) {
+    if (key.second != stage || track.points.empty() || track.points.back().count == 0) continue;
+    const absl::Duration p99 = absl::Seconds(track.points.back().p99);
+    if (!slowest.has_value() || p99 > slowest->p99) slowest = {key.first, p99};
+  }
+  return slowest;
 }
 
 std::vector<StageRow> LagHistory::Stages() const {

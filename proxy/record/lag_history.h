@@ -4,7 +4,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -59,10 +61,19 @@ class LagHistory {
   static constexpr size_t kPoints = 180;
   static constexpr size_t kRecent = 12;  // Intervals of the last minute.
 
-  LagHistory(Dispatcher& dispatcher, const StatsRegistry& registry);
+  // `on_tick` runs at the end of each interval, if there is one.
+  LagHistory(Dispatcher& dispatcher, const StatsRegistry& registry,
+             std::function<void()> on_tick = nullptr);
 
   std::vector<StageRow> Stages() const;  // By resource, then stage; without those of nothing.
   std::vector<StageSeries> Series() const;
+  // Of all resources the one whose 99th percentile was the highest in the last interval; nullopt:
+  // nothing was observed.
+  struct Slowest {
+    std::string resource;
+    absl::Duration p99;
+  };
+  std::optional<Slowest> SlowestLately(Stage stage) const;
 
  private:
   using Key = std::pair<std::string, Stage>;
@@ -77,6 +88,7 @@ class LagHistory {
   std::map<Key, LatencyCounts> Read() const;
 
   const StatsRegistry& registry_;
+  const std::function<void()> on_tick_;
   std::map<Key, Track> tracks_;
   size_t ticks_ = 0;  // At most kPoints.
   TimerPtr timer_;

@@ -140,6 +140,8 @@ std::vector<ConfigField> FieldsOf(Config& c, const ValidateFilter& validate) {
       {"upstream.pingAfter", ReadDuration(c.upstream.ping_after, second, kDay)},
       {"upstream.pingTimeout", ReadDuration(c.upstream.ping_timeout, 100 * ms, kDay)},
       {"upstream.maxEventBytes", ReadBytes(c.upstream.max_event_bytes, 64 * kKiB, 1024 * kMiB)},
+      {"record.enabled", ReadBool(c.record.enabled)},
+      {"record.slowDispatch", ReadDuration(c.record.slow_dispatch, absl::ZeroDuration(), kDay)},
       {"filters", ReadFilters(c.filters, validate)},
   };
 }

@@ -86,6 +86,15 @@ struct UpstreamConfig {
   size_t max_event_bytes = 16 << 20;
 };
 
+// What Weir notes about itself and about the operator, for people.
+struct RecordConfig {
+  // false: no write-to-watch, no event-to-action, no stuck or busy objects.
+  bool enabled = true;
+  // A CPU profile of 2 s is taken, and kept, when events of a resource take longer than this from
+  // the cache to the connection: one in a hundred, within 5 s. At most one a minute. 0s: never.
+  absl::Duration slow_dispatch = absl::Milliseconds(100);
+};
+
 // One filter of the chain that every change passes on its way into a cache, in this order.
 struct FilterConfig {
   std::string name;               // See filters/README.md.
@@ -117,6 +126,7 @@ struct Config {
   std::vector<ResourceConfig> resources;
   DownstreamConfig downstream;
   UpstreamConfig upstream;
+  RecordConfig record;
   std::vector<FilterConfig> filters;
 };
 

@@ -163,6 +163,9 @@ std::string ConfigYaml(const Config& config) {
   yaml.Add("  pingAfter", DurationText(config.upstream.ping_after));
   yaml.Add("  pingTimeout", DurationText(config.upstream.ping_timeout));
   yaml.Add("  maxEventBytes", ByteSizeText(config.upstream.max_event_bytes));
+  yaml.Section("record");
+  yaml.Add("  enabled", BoolName(config.record.enabled));
+  yaml.Add("  slowDispatch", DurationText(config.record.slow_dispatch));
   AppendFilters(config, yaml);
   return yaml.text_;
 }

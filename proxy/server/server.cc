@@ -78,7 +78,8 @@ Server::Server(const Config& config, NewFilters new_filters)
       started_(registry_.AddGauge("weir_server_start_time_seconds",
                                   "When this Weir started, in seconds since 1970.")),
       main_stalls_(AddLoopStalls(registry_, *dispatcher_, "main")),
-      lag_(*dispatcher_, registry_),
+      profiler_(*dispatcher_),
+      lag_(*dispatcher_, registry_, [this] { ProfileIfSlow(); }),
       recorder_(*dispatcher_, registry_),
       admin_sources_{.registry = registry_,
                      .streams = {},
@@ -87,7 +88,8 @@ Server::Server(const Config& config, NewFilters new_filters)
                      .readiness = [this] { return Readiness(); },
                      .lag = [this]() -> const LagHistory& { return lag_; },
                      .recorder = [this]() -> const FlightRecorder& { return recorder_; },
-                     .config_yaml = [this] { return ConfigYaml(config_); }} {
+                     .config_yaml = [this] { return ConfigYaml(config_); },
+                     .profiler = [this]() -> Profiler& { return profiler_; }} {
   started_->Set(absl::ToUnixSeconds(absl::Now()));
 }
 
@@ -148,26 +150,27 @@ absl::Status Server::PrepareClients(const UpstreamTarget& target,
 }
 
 absl::Status Server::MakeWorkers(UpstreamTarget target) {
-  WorkerSetup setup{
-      .registry = registry_,
-      .resolver = resolver_,
-      .target = target,
-      .upstream = UpstreamOptionsOf(config_),
-      .token = token_,
-      .own_tls = nullptr,
-      .callers_tls = nullptr,
-      .server_tls = server_tls_,
-      .weir_token = weir_token_,
-      .authenticator = {},
-      .cacher = CacherOptionsOf(config_),
-      .router = RouterOptionsOf(config_),
-      .session = SessionOptionsOf(config_),
-      .floors = std::make_shared<ReadFloors>(),
-      .seen =
-          [this](SeenBatch batch) {
-            dispatcher_->Post([this, batch = std::move(batch)] { recorder_.OnSeen(batch); });
-          },
-      .handshake_timeout = config_.downstream.handshake_timeout};
+  WorkerSetup setup{.registry = registry_,
+                    .resolver = resolver_,
+                    .target = target,
+                    .upstream = UpstreamOptionsOf(config_),
+                    .token = token_,
+                    .own_tls = nullptr,
+                    .callers_tls = nullptr,
+                    .server_tls = server_tls_,
+                    .weir_token = weir_token_,
+                    .authenticator = {},
+                    .cacher = CacherOptionsOf(config_),
+                    .router = RouterOptionsOf(config_),
+                    .session = SessionOptionsOf(config_),
+                    .floors = std::make_shared<ReadFloors>(),
+                    .seen = nullptr,
+                    .handshake_timeout = config_.downstream.handshake_timeout};
+  if (config_.record.enabled) {
+    setup.seen = [this](SeenBatch batch) {
+      dispatcher_->Post([this, batch = std::move(batch)] { recorder_.OnSeen(batch); });
+    };
+  }
   std::vector<CacherMap*> maps;
   for (int i = 0; i < config_.concurrency; ++i) {
     // Each worker has its own: connections of one context share its certificate store.
@@ -258,6 +261,7 @@ void Server::RefreshToken() {
 }
 
 absl::Status Server::Run() {
+  const SampledThread sampled("main");
   const auto stop = [this] { BeginDrain(); };
   sigterm_ = dispatcher_->ListenForSignal(SIGTERM, stop);
   sigint_ = dispatcher_->ListenForSignal(SIGINT, stop);
@@ -304,6 +308,15 @@ void Server::StopWorkers() {
   threads_.clear();
   admin_sessions_.clear();
   dispatcher_->DropPending();
+}
+
+void Server::ProfileIfSlow() {
+  const absl::Duration threshold = config_.record.slow_dispatch;
+  if (threshold == absl::ZeroDuration()) return;
+  const std::optional<LagHistory::Slowest> slowest = lag_.SlowestLately(Stage::kDispatch);
+  if (!slowest.has_value() || slowest->p99 <= threshold) return;
+  profiler_.OnSlow(StrCat("dispatch of ", slowest->resource, " had a p99 of ",
+                          absl::FormatDuration(absl::Trunc(slowest->p99, absl::Microseconds(1)))));
 }
 
 void Server::BeginDrain() {

@@ -12,6 +12,7 @@
 #include "proxy/admin/admin_handler.h"
 #include "proxy/net/certificate_authority.h"
 #include "proxy/net/listener.h"
+#include "proxy/profile/profiler.h"
 #include "proxy/record/flight_recorder.h"
 #include "proxy/server/client_directory.h"
 #include "proxy/server/config.h"
@@ -54,6 +55,7 @@ class Server {
   void StartWorkers();
   void StopWorkers();
   void RefreshToken();
+  void ProfileIfSlow();
   void BeginDrain();
   void OnWorkerDrained();
   std::vector<std::pair<std::string, bool>> Readiness() const;
@@ -76,6 +78,7 @@ class Server {
   CounterHandle accept_failures_, connections_refused_;
   GaugeHandle started_;
   HistogramHandle main_stalls_;
+  Profiler profiler_;
   LagHistory lag_;
   FlightRecorder recorder_;
   AdminSources admin_sources_;

@@ -5,6 +5,7 @@
 
 #include "proxy/base/strings.h"
 #include "proxy/net/streams.h"
+#include "proxy/profile/cpu_sampler.h"
 #include "proxy/upstream/api_server_client.h"
 
 namespace weir {
@@ -25,9 +26,10 @@ Worker::Worker(
     int index, const WorkerSetup& setup,
     std::function<std::unique_ptr<FilterChain>(const GroupVersionResource&, FilterChainStats&)>
         new_filters)
-    : dispatcher_(NewDispatcher(StrCat("worker-", index))),
+    : name_(StrCat("worker-", index)),
+      dispatcher_(NewDispatcher(name_)),
       setup_(setup),
-      stalls_(AddLoopStalls(setup.registry, *dispatcher_, StrCat("worker-", index))),
+      stalls_(AddLoopStalls(setup.registry, *dispatcher_, name_)),
       upstream_stats_(setup.registry),
       filter_stats_(setup.registry),
       session_stats_(setup.registry, {{"listener", "downstream"}}) {
@@ -57,7 +59,10 @@ Worker::~Worker() {
   dispatcher_->DropPending();
 }
 
-void Worker::Run() { dispatcher_->Run(); }
+void Worker::Run() {
+  const SampledThread sampled(name_);
+  dispatcher_->Run();
+}
 
 void Worker::Adopt(Socket socket) {
   ByteStreamPtr stream = NewTlsServerStream(*dispatcher_, std::move(socket), setup_.server_tls,

@@ -78,6 +78,7 @@ class Worker {
   void OnSessionClosed(ServerSession* session);
   void CheckReached();
 
+  const std::string name_;
   // Order of destruction matters: sessions first, then what their handlers use.
   DispatcherPtr dispatcher_;
   const WorkerSetup setup_;

@@ -2,6 +2,7 @@
 #include "proxy/admin/admin_handler.h"
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -43,6 +44,7 @@ class AdminHandlerTest : public testing::Test {
   StatsRegistry registry_;
   LagHistory lag_{dispatcher_, registry_};
   FlightRecorder recorder_{dispatcher_, registry_};
+  Profiler profiler_{dispatcher_};
   std::vector<std::string_view> accepts_;
   bool ready_ = true;
   bool cancelled_ = false;
@@ -70,7 +72,8 @@ class AdminHandlerTest : public testing::Test {
           },
       .lag = [this]() -> const LagHistory& { return lag_; },
       .recorder = [this]() -> const FlightRecorder& { return recorder_; },
-      .config_yaml = [] { return std::string("listen: 127.0.0.1:6443\n"); }};
+      .config_yaml = [] { return std::string("listen: 127.0.0.1:6443\n"); },
+      .profiler = [this]() -> Profiler& { return profiler_; }};
   std::unique_ptr<FakeResponseWriter> writer_;
   RequestHandlerPtr handler_;
 };
@@ -135,6 +138,52 @@ TEST_F(AdminHandlerTest, LagTellsStagesAndWhatTheyWere) {
   EXPECT_EQ(series["counts"], nlohmann::json({4, 0}));
   EXPECT_EQ(series["p50Seconds"].size(), 2U);
   EXPECT_EQ(series["p99Seconds"].at(1), 0);
+}
+
+// Profiles are taken in real time, by a thread of their own.
+TEST_F(AdminHandlerTest, AProfileIsTakenListedAndLookedAtAgain) {
+  Ask("/profile?seconds=1");
+  EXPECT_FALSE(writer_->ended()) << "takes a second";
+  while (!writer_->ended()) dispatcher_.RunReady();
+  EXPECT_EQ(writer_->status(), 200);
+  EXPECT_EQ(writer_->Header("Content-Type"), "text/plain; charset=utf-8");
+  Ask("/profiles");
+  const auto row = nlohmann::json::parse(writer_->body())["profiles"].at(0);
+  EXPECT_EQ(row["id"], 1);
+  EXPECT_EQ(row["seconds"], 1);
+  EXPECT_EQ(row["reason"], "asked for");
+  EXPECT_EQ(Ask("/profile?id=1").status(), 200);
+  EXPECT_EQ(Ask("/flamegraph?id=1").status(), 200);
+  EXPECT_EQ(writer_->Header("Content-Type"), "image/svg+xml");
+  EXPECT_TRUE(writer_->body().starts_with("<svg "));
+  EXPECT_EQ(Ask("/flamegraph?id=1&at=999").status(), 404);
+  EXPECT_EQ(Ask("/flamegraph?id=2").status(), 404);
+  EXPECT_THAT(writer_->body(), HasSubstr("/profiles"));
+}
+
+TEST_F(AdminHandlerTest, OneProfileAtATime) {
+  Ask("/flamegraph?seconds=1");
+  const RequestHandlerPtr first = std::move(handler_);
+  const auto first_writer = std::move(writer_);
+  EXPECT_EQ(Ask("/profile").status(), 503);
+  EXPECT_THAT(writer_->body(), HasSubstr("being taken"));
+  EXPECT_EQ(Ask("/profile", "HEAD").status(), 200) << "takes none";
+  while (!first_writer->ended()) dispatcher_.RunReady();
+  EXPECT_EQ(first_writer->status(), 200);
+}
+
+TEST_F(AdminHandlerTest, BadProfileQueriesAreNamed) {
+  for (const auto& [query, says] : std::map<std::string, std::string>{
+           {"seconds=0", "seconds must be a number from 1 to 30, not \"0\""},
+           {"seconds=31", "from 1 to 30"},
+           {"id=x", "id must be a number"},
+           {"at=1", "at is a place in the profile that id names"},
+           {"id=1&seconds=1", "either id"},
+           {"hz=9", "unknown parameter \"hz\"; there are: seconds id at"}}) {
+    EXPECT_EQ(Ask(StrCat("/profile?", query)).status(), 400);
+    EXPECT_THAT(writer_->body(), HasSubstr(says));
+    EXPECT_EQ(Ask(StrCat("/flamegraph?", query)).status(), 400);
+  }
 }
 
 TEST_F(AdminHandlerTest, ChangesNameFieldsAndNothingElse) {

@@ -22,7 +22,8 @@ class LagHistoryTest : public testing::Test {
 
   ManualDispatcher dispatcher_;
   StatsRegistry registry_;
-  LagHistory history_{dispatcher_, registry_};
+  int ticks_ = 0;
+  LagHistory history_{dispatcher_, registry_, [this] { ++ticks_; }};
 };
 
 void ExpectNear(absl::Duration got, absl::Duration want) {
@@ -73,6 +74,28 @@ TEST_F(LagHistoryTest, KeepsEachInterval) {
   EXPECT_EQ(all[0].points[2].count, 3u);
   EXPECT_NEAR(all[0].points[2].p50, 0.004, 0.00004);
   EXPECT_EQ(all[0].points[3].count, 0u);
+}
+
+TEST_F(LagHistoryTest, SaysWhichResourceWasTheSlowestLately) {
+  const HistogramHandle pods = Dispatch("pods");
+  const HistogramHandle nodes = Dispatch("nodes");
+  EXPECT_FALSE(history_.SlowestLately(Stage::kDispatch).has_value());
+  pods->Observe(absl::Milliseconds(1), 300);
+  nodes->Observe(absl::Milliseconds(1), 300);
+  nodes->Observe(absl::Milliseconds(80), 10);
+  EXPECT_FALSE(history_.SlowestLately(Stage::kDispatch).has_value()) << "the interval is not over";
+  Pass(1);
+  EXPECT_EQ(ticks_, 1);
+  const auto slowest = history_.SlowestLately(Stage::kDispatch);
+  ASSERT_TRUE(slowest.has_value());
+  EXPECT_EQ(slowest->resource, "nodes");
+  ExpectNear(slowest->p99, absl::Milliseconds(80));
+  EXPECT_FALSE(history_.SlowestLately(Stage::kIngest).has_value());
+  pods->Observe(absl::Milliseconds(2));
+  Pass(1);
+  EXPECT_EQ(history_.SlowestLately(Stage::kDispatch)->resource, "pods");
+  Pass(1);
+  EXPECT_FALSE(history_.SlowestLately(Stage::kDispatch).has_value());
 }
 
 TEST_F(LagHistoryTest, ForgetsWhatIsOld) {
