@@ -89,16 +89,18 @@ class BareServer(Process):
 class Weir(Process):
     """`weir run` in front of a server; ready when the constructor returns."""
 
-    def __init__(self, binary, directory, core, kubeconfig, wait=True):
+    def __init__(self, binary, directory, core, kubeconfig, wait=True, config=""):
         directory = pathlib.Path(directory)
-        self.client_dir = directory / "client"
-        self.client_dir.mkdir(exist_ok=True)
         self.port, self.admin_port = free_port(), free_port()
+        self.client_dir = directory / f"client-{self.port}"
+        self.client_dir.mkdir(exist_ok=True)
         self.address = f"127.0.0.1:{self.port}"
+        config_file = directory / f"weir-{self.port}.yaml"
+        config_file.write_text(config)
         super().__init__("weir", [
-            binary, "run", "--kubeconfig", kubeconfig, "--listen", self.address, "--admin",
-            f"127.0.0.1:{self.admin_port}", "--client-dir", self.client_dir, "--log-level",
-            "warning"], directory / f"weir-{self.port}.log", core)
+            binary, "run", "--config", config_file, "--kubeconfig", kubeconfig, "--listen",
+            self.address, "--admin", f"127.0.0.1:{self.admin_port}", "--client-dir",
+            self.client_dir, "--log-level", "warning"], directory / f"weir-{self.port}.log", core)
         if wait:
             self.wait_for("readiness", lambda: self.admin("/readyz")[0] == 200)
 
