@@ -50,7 +50,7 @@ class FlameGraph {
     DrawTree(focus, 0, kWidth, row);
     const double height = kTop + static_cast<double>(rows_) * kRow + 8;
     std::string svg = absl::StrFormat(
-        R"(<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %.0f %.0f" font-family="monospace" font-size="11">)"
+        R"(<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %.0f %.0f" preserveAspectRatio="xMidYMin" font-family="monospace" font-size="11">)"
         "\n"
         R"(<title>CPU profile %d of Weir</title><rect width="100%%" height="100%%" fill="#fdfdfb"/>)"
         R"(<text x="8" y="18" font-size="14">%s</text>)"
@@ -89,7 +89,7 @@ class FlameGraph {
                   profile_.dropped > 0 ? StrCat(", ", profile_.dropped, " more had no room") : "");
   }
   std::string Help() const {
-    if (all_.count == 0) return "No thread of Weir has used CPU time meanwhile.";
+    if (all_.count == 0) return "Weir has used too little CPU time meanwhile to be seen.";
     return "Callers above, what they call below; as wide as the CPU time in it. Click to look "
            "closer, at the first bar to see all.";
   }
