@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <map>
+#include <utility>
+
 #include "proxy/admin/admin_handler.h"
 #include "proxy/admin/json_writer.h"
 #include "proxy/admin/query.h"
@@ -7,6 +11,8 @@
 
 namespace weir {
 namespace {
+
+constexpr size_t kChurnRows = 20;
 
 absl::Status TakeParameter(std::string_view name, const std::string& value, ChangeQuery& query) {
   if (name == "resource") {
@@ -27,6 +33,29 @@ absl::Status TakeParameter(std::string_view name, const std::string& value, Chan
   return absl::OkStatus();
 }
 
+// Which fields of a resource changed most often: the page's question is "why is it so busy".
+void WriteChurn(JsonWriter& json, const std::vector<ChangeRow>& rows) {
+  std::map<std::pair<std::string_view, std::string_view>, int64_t> counts;
+  for (const ChangeRow& row : rows) {
+    if (!row.changed.has_value()) continue;
+    for (const std::string& path : row.changed->paths) ++counts[{row.resource, path}];
+  }
+  std::vector<std::pair<std::pair<std::string_view, std::string_view>, int64_t>> churn(
+      counts.begin(), counts.end());
+  std::stable_sort(churn.begin(), churn.end(),
+                   [](const auto& a, const auto& b) { return a.second > b.second; });
+  if (churn.size() > kChurnRows) churn.resize(kChurnRows);
+  json.BeginArray("churn");
+  for (const auto& [field, changes] : churn) {
+    json.BeginObject();
+    json.String("resource", field.first);
+    json.String("path", field.second);
+    json.Int("changes", changes);
+    json.EndObject();
+  }
+  json.EndArray();
+}
+
 }  // namespace
 
 absl::StatusOr<ChangeQuery> ParseChangeQuery(std::string_view text) {
@@ -40,6 +69,7 @@ absl::StatusOr<ChangeQuery> ParseChangeQuery(std::string_view text) {
 std::string RenderChanges(const std::vector<ChangeRow>& rows) {
   JsonWriter json;
   json.BeginObject();
+  WriteChurn(json, rows);
   json.BeginArray("changes");
   for (const ChangeRow& row : rows) {
     json.BeginObject();

@@ -8,14 +8,15 @@
 namespace weir {
 
 ListAnswer::ListAnswer(CacheReplica& replica, ListEnvelope envelope, EventView view,
-                       Representation representation, ResponseWriter& writer)
+                       Representation representation, ResponseWriter& writer, Counter& bytes_total)
     : replica_(replica),
       subscription_(replica.Subscribe({.on_change = [] {}})),
       revision_(replica.newest()),
       envelope_(std::move(envelope)),
       view_(std::move(view)),
       representation_(representation),
-      writer_(writer) {}
+      writer_(writer),
+      bytes_total_(bytes_total) {}
 
 void ListAnswer::Start(const ResponseHead& head) {
   writer_.SendHead(head);
@@ -88,7 +89,7 @@ void ListAnswer::SendItem(const ObjectPtr& object) {
 }
 
 void ListAnswer::Send(Bytes bytes) {
-  bytes_sent_ += bytes.size();
+  bytes_total_.Add(bytes.size());
   writer_.SendBody(std::move(bytes));
 }
 

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "proxy/base/stats.h"
 #include "proxy/cache/cache_replica.h"
 #include "proxy/cache/event_view.h"
 #include "proxy/http/exchange.h"
@@ -14,12 +15,11 @@ namespace weir {
 // version.
 class ListAnswer : public RequestHandler {
  public:
-  // REQUIRES: `writer` outlives it; `replica` is synced.
+  // REQUIRES: `writer` and `bytes_total` outlive it; `replica` is synced.
   ListAnswer(CacheReplica& replica, ListEnvelope envelope, EventView view,
-             Representation representation, ResponseWriter& writer);
+             Representation representation, ResponseWriter& writer, Counter& bytes_total);
 
   void Start(const ResponseHead& head);
-  uint64_t bytes_sent() const { return bytes_sent_; }
 
   void OnBody(std::string_view bytes) override { writer_.ConsumeBody(bytes.size()); }
   void OnEnd(HeaderList) override {}
@@ -47,7 +47,7 @@ class ListAnswer : public RequestHandler {
   bool first_ = true;
   bool ended_ = false;
   bool not_showable_ = false;  // An object's bytes cannot be told (EventView::Show).
-  uint64_t bytes_sent_ = 0;
+  Counter& bytes_total_;
 };
 
 }  // namespace weir

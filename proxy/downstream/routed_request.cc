@@ -220,8 +220,9 @@ void RoutedRequest::ServeList() {
   }
   ListEnvelope envelope =
       decision_.key.metadata_only ? PartialMetadataListEnvelope() : *replica_->envelope();
-  auto answer = std::make_unique<ListAnswer>(*replica_, std::move(envelope), *std::move(view),
-                                             decision_.key.representation, writer_);
+  auto answer =
+      std::make_unique<ListAnswer>(*replica_, std::move(envelope), *std::move(view),
+                                   decision_.key.representation, writer_, *context_.list_bytes);
   ListAnswer* const raw = answer.get();
   inner_ = std::move(answer);
   NoteShown(revision->content);
@@ -257,6 +258,7 @@ void RoutedRequest::ServeWatch() {
   stream_ = stream.get();
   inner_ = std::move(stream);
   context_.open_streams.insert(this);
+  context_.late->Wake();
   const WatchCursor& begun = stream_->cursor();
   tapped_ = context_.tap->Watch(*replica_, begun.view(), begun.seen_sequence());
   context_.requests.FromCache(decision_.info);

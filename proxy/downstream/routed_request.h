@@ -8,6 +8,7 @@
 #include "proxy/downstream/answer_observer.h"
 #include "proxy/downstream/authenticator.h"
 #include "proxy/downstream/decision.h"
+#include "proxy/downstream/late_streams.h"
 #include "proxy/downstream/pinned_streams.h"
 #include "proxy/downstream/read_check.h"
 #include "proxy/downstream/read_floors.h"
@@ -34,10 +35,12 @@ struct RouterContext {
   std::unique_ptr<PinnedStreams> pinned =
       std::make_unique<PinnedStreams>(dispatcher, options.pinned_bytes_budget, registry);
   std::unique_ptr<EventTap> tap;
-  CounterHandle list_bytes;
+  CounterHandle list_bytes = registry.AddCounter(
+      "weir_downstream_list_bytes_total", "Bytes of lists that were answered from the cache.");
   // Kinds that have no protobuf (custom resources), learnt from 406 answers; by Name().
   StringSet no_protobuf;
   absl::flat_hash_set<class RoutedRequest*> open_streams;
+  std::unique_ptr<LateStreams> late = nullptr;  // Of open_streams.
   uint64_t next_stream_id = 1;
 };
 
@@ -53,6 +56,7 @@ class RoutedRequest : public RequestHandler {
   // A request that is not for the cache is forwarded at once, body and all.
   void ForwardNow(ForwardReason reason) { Forward(reason); }
   StreamRow Describe() const;
+  Backlog backlog() const { return stream_ == nullptr ? Backlog{} : stream_->backlog(); }
 
   void OnBody(std::string_view bytes) override;
   void OnEnd(HeaderList trailers) override;

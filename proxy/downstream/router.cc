@@ -9,7 +9,10 @@ namespace weir {
 
 class Router::Core {
  public:
-  explicit Core(RouterContext context) : context_(std::move(context)) {}
+  explicit Core(RouterContext context) : context_(std::move(context)) {
+    context_.late = std::make_unique<LateStreams>(context_.dispatcher, context_.open_streams,
+                                                  context_.registry);
+  }
   RouterContext context_;
 };
 
@@ -24,7 +27,6 @@ Router::Router(Dispatcher& dispatcher, CacherMap& caches, Authenticator& authent
                                    .options = options,
                                    .registry = registry,
                                    .tap = std::make_unique<EventTap>(dispatcher, std::move(seen)),
-                                   .list_bytes = nullptr,
                                    .no_protobuf = {},
                                    .open_streams = {}})) {}
 

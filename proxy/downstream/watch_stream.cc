@@ -242,9 +242,14 @@ void WatchStream::Describe(StreamRow& row) const {
   row.differences_sent = cursor_ ? cursor_->differences_sent() : differences_seen_;
   row.sent_version = sent_version_;
   row.queued_bytes = writer_.queued_bytes();
-  if (ended_ || replica_.state() != CacheReplica::State::kSynced) return;
-  row.events_behind = cursor_->events_behind();
-  if (const auto oldest = cursor_->oldest_pending()) row.seconds_behind = now - *oldest;
+  const Backlog behind = backlog();
+  row.events_behind = behind.events;
+  if (behind.oldest.has_value()) row.seconds_behind = now - *behind.oldest;
+}
+
+Backlog WatchStream::backlog() const {
+  if (ended_ || replica_.state() != CacheReplica::State::kSynced) return {};
+  return {.events = cursor_->events_behind(), .oldest = cursor_->oldest_pending()};
 }
 
 }  // namespace weir

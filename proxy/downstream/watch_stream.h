@@ -31,6 +31,12 @@ struct WatchStreamOptions {
   bool coalesce = true;
 };
 
+// What a client has not been sent yet.
+struct Backlog {
+  uint64_t events = 0;
+  std::optional<MonotonicTime> oldest = std::nullopt;  // When the oldest of it was published.
+};
+
 // One client's watch, served from a cache: pulls from its WatchCursor whenever the connection
 // can take more and holds nothing else. Objects go out by reference.
 // REQUIRES: replica, writer, stats, pinned outlive it; the replica is synced.
@@ -46,6 +52,7 @@ class WatchStream : public RequestHandler {
   void Start();
   // Fills in what only the stream knows.
   void Describe(StreamRow& row) const;
+  Backlog backlog() const;
 
   // For PinnedStreams. REQUIRES (both): it has been added and not removed.
   const WatchCursor& cursor() const { return *cursor_; }

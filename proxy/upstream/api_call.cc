@@ -129,6 +129,7 @@ void ApiCall::OnHead(ResponseHead head) {
 void ApiCall::OnResponseBody(std::string_view bytes) {
   // First, because OnData may be the end of this object.
   stream_->ConsumeBody(bytes.size());
+  upstream_.stats().own_bytes->Add(bytes.size());
   if (over_) return;
   if (accepted_) return OnData(bytes);
   error_body_.append(

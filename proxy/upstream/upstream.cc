@@ -52,6 +52,9 @@ UpstreamStats::UpstreamStats(StatsRegistry& registry)
       access_allowed(AddReviews(registry, "allowed")),
       access_denied(AddReviews(registry, "denied")),
       access_unknown(AddReviews(registry, "failed")),
+      own_bytes(registry.AddCounter("weir_upstream_own_bytes_total",
+                                    "Bytes of answers to what Weir itself has asked: lists, "
+                                    "watches, reviews.")),
       registry_(registry) {}
 
 void UpstreamStats::Requested(std::string_view verb, std::string_view resource) {

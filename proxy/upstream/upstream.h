@@ -65,6 +65,7 @@ struct UpstreamStats {
   void Requested(std::string_view verb, std::string_view resource);
   ClientPoolStats own_pool, callers_pool;
   CounterHandle access_allowed, access_denied, access_unknown;  // Reviews, by their answer.
+  CounterHandle own_bytes;
 
  private:
   StatsRegistry& registry_;

@@ -214,6 +214,16 @@ TEST_F(AdminHandlerTest, ChangesNameFieldsAndNothingElse) {
   EXPECT_EQ(changes.at(1)["type"], "DELETED");
   EXPECT_FALSE(changes.at(1).contains("paths"));
   EXPECT_EQ(changes.at(2)["morePaths"], true);
+  many.changed->paths = {"spec.replicas"};
+  Ask("/changes");
+  changes_done_({row, deleted, many});
+  EXPECT_EQ(
+      nlohmann::json::parse(writer_->body())["churn"],
+      nlohmann::json({{{"resource", "foos.example.com"}, {"path", "spec.replicas"}, {"changes", 2}},
+                      {{"resource", "foos.example.com"},
+                       {"path", "metadata.labels[\"a.b\"]"},
+                       {"changes", 1}}}))
+      << "the busiest first";
 }
 
 TEST_F(AdminHandlerTest, ChangesOfAllWhereNothingIsAskedFor) {

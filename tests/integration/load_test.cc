@@ -6,7 +6,16 @@
 namespace weir {
 namespace {
 
-class LoadIntegrationTest : public IntegrationTest {};
+class LoadIntegrationTest : public IntegrationTest {
+ protected:
+  // They are counted once a second.
+  void ExpectLateStreams(int count) {
+    const auto late = [this] {
+      return weir_->Stat("weir_downstream_late_streams", {{"by", "time"}});
+    };
+    EXPECT_TRUE(WaitFor([&] { return late() == count; })) << late();
+  }
+};
 INSTANTIATE_TEST_SUITE_P(Workers, LoadIntegrationTest, testing::Values(1, 3), WorkersName);
 
 TEST_P(LoadIntegrationTest, TwoHundredClientsCostTheApiServerOneWatch) {
@@ -83,9 +92,11 @@ TEST_P(LoadIntegrationTest, SlowReaderGetsTheLastStateAndCostsLittle) {
   uint64_t window_bytes = 0;
   for (const CacheRow& row : weir_->Caches()) window_bytes += row.window_bytes;
   EXPECT_LE(window_bytes, 100'000 + 5 * 2 * kObjectBytes);
+  ExpectLateStreams(1);
 
   slow->Resume();
   Follow(*slow, slow_model);
+  ExpectLateStreams(0);
   EXPECT_LT(slow_model.events(), static_cast<size_t>(kUpdates));
   EXPECT_EQ(slow->state(), TestWatch::State::kOpen);
   Set("o1", "last");
@@ -112,6 +123,9 @@ TEST_P(LoadIntegrationTest, SlowListReaderGetsOneVersionWhole) {
   slow->Resume();
   EXPECT_EQ(slow->WaitForEnd(), TestWatch::State::kEnded);
   EXPECT_EQ(slow->Body(), want);
+  EXPECT_EQ(weir_->Stat("weir_downstream_list_bytes_total"),
+            3.0 * static_cast<double>(want.size()));
+  EXPECT_GE(weir_->Stat("weir_upstream_own_bytes_total"), static_cast<double>(want.size()));
 }
 
 TEST_P(LoadIntegrationTest, ClientsMayLeaveAtAnyMoment) {

@@ -48,7 +48,7 @@ func TestDifferentialWithALaggingServer(t *testing.T) {
 	etcd.Delay(700 * time.Millisecond)
 	etcd.Cut()
 	etcd.Heal()
-	ways := allWays(t, server)
+	ways := diffWays(t, server, "")
 	for _, w := range ways {
 		if w.weir != nil { // who asks both directly does travel in time
 			w.relay.Balance(server.Address, second.Address)

@@ -97,7 +97,7 @@ func (trial *trial) runOnBadWires(t *testing.T, server *harness.APIServer, do fu
 	t.Helper()
 	t.Setenv("HTTP2_READ_IDLE_TIMEOUT_SECONDS", "1")
 	t.Setenv("HTTP2_PING_TIMEOUT_SECONDS", "1")
-	ways := allWays(t, server, "--config", configFile(t, "upstream:\n  pingAfter: 1s\n  pingTimeout: 1s\n"))
+	ways := diffWays(t, server, "upstream:\n  pingAfter: 1s\n  pingTimeout: 1s\n")
 	var wires []*harness.Relay
 	for _, w := range ways {
 		wires = append(wires, w.relay)
@@ -131,7 +131,7 @@ func TestDifferentialWithAHangingServer(t *testing.T) {
 				server.Signal(syscall.SIGCONT)
 			})
 		}}
-	trial.run(t, server, allWays(t, server))
+	trial.run(t, server, diffWays(t, server, ""))
 }
 
 // The API server is killed and started again. It has forgotten all versions before its
@@ -146,7 +146,7 @@ func TestDifferentialWithRestarts(t *testing.T) {
 				}
 			})
 		}}
-	trial.run(t, server, allWays(t, server))
+	trial.run(t, server, diffWays(t, server, ""))
 }
 
 // What the API server is configured to do to its clients.
@@ -166,7 +166,7 @@ func TestDifferentialWithServerFlags(t *testing.T) {
 		t.Run(fault.name, func(t *testing.T) {
 			server := diffCluster(t, fault.flags...)
 			trial := trial{options: exact, length: faultLength, hurts: fault.hurts, judge: (*differential.Summary).Shimmed}
-			trial.run(t, server, allWays(t, server))
+			trial.run(t, server, diffWays(t, server, ""))
 		})
 	}
 }
@@ -174,7 +174,7 @@ func TestDifferentialWithServerFlags(t *testing.T) {
 // Restarts after which even etcd does not know the versions that Weir resumes from.
 func TestDifferentialWithRestartsAndCompaction(t *testing.T) {
 	server := diffCluster(t, "--etcd-compaction-interval=1s", "--feature-gates=WatchList=false")
-	ways := allWays(t, server)
+	ways := diffWays(t, server, "")
 	trial := trial{length: 2 * faultLength, hurts: true, judge: (*differential.Summary).Undisturbed,
 		fault: func(ctx context.Context) {
 			repeat(ctx, time.Second, 2*time.Second, func() {
