@@ -93,14 +93,23 @@ int Fail(int code, const absl::Status& status) {
   return code;
 }
 
+// A Weir that restarts is waited for: its pod does, and whoever looks wants to see it come back.
 absl::Status Watch(const TopOptions& options) {
   // What is wrong at first is said on the screen that stays.
-  WEIR_ASSIGN_OR_RETURN(std::string text, ReadAndRender(options));
+  WEIR_ASSIGN_OR_RETURN(std::string last, ReadAndRender(options));
+  std::string trouble;
   const Terminal terminal;
   for (;;) {
-    Terminal::Show(text);
+    Terminal::Show(StrCat(trouble, last));
     if (Terminal::Quits(options.interval)) return absl::OkStatus();
-    WEIR_ASSIGN_OR_RETURN(text, ReadAndRender(options));
+    absl::StatusOr<std::string> text = ReadAndRender(options);
+    if (text.ok()) {
+      last = *std::move(text);
+      trouble.clear();
+    } else {
+      trouble = StrCat("NO ANSWER, asking again: ", MessageOf(text.status()),
+                       "\nThe last that was seen:\n");
+    }
   }
 }
 

@@ -89,9 +89,9 @@ class BareServer(Process):
 class Weir(Process):
     """`weir run` in front of a server; ready when the constructor returns."""
 
-    def __init__(self, binary, directory, core, kubeconfig, wait=True, config=""):
+    def __init__(self, binary, directory, core, kubeconfig, wait=True, config="", admin_port=None):
         directory = pathlib.Path(directory)
-        self.port, self.admin_port = free_port(), free_port()
+        self.port, self.admin_port = free_port(), admin_port or free_port()
         self.client_dir = directory / f"client-{self.port}"
         self.client_dir.mkdir(exist_ok=True)
         self.address = f"127.0.0.1:{self.port}"
