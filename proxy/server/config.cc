@@ -123,6 +123,7 @@ std::vector<ConfigField> FieldsOf(Config& c, const ValidateFilter& validate) {
       {"cache.windowEvents", ReadNumber(c.cache.window_events, 1, 10'000'000)},
       {"cache.windowBytes", ReadBytes(c.cache.window_bytes, 64 * kKiB, kTiB)},
       {"cache.byteBudget", ReadBytes(c.cache.byte_budget, kMiB, kTiB)},
+      {"cache.pinnedBytes", ReadBytes(c.cache.pinned_bytes, kMiB, kTiB)},
       {"cache.secrets", ReadBool(c.cache.secrets)},
       {"cache.initialSync", ReadFreshness(c.cache.initial_sync)},
       {"cache.consistentReads", ReadFreshness(c.cache.consistent_reads)},

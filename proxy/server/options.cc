@@ -29,6 +29,7 @@ CacherOptions CacherOptionsOf(const Config& config) {
 RouterOptions RouterOptionsOf(const Config& config) {
   RouterOptions options;
   options.sync_timeout = config.cache.sync_timeout;
+  options.pinned_bytes_budget = config.cache.pinned_bytes;
   options.decision.cache_secrets = config.cache.secrets;
   options.decision.policy = {.initial_sync = config.cache.initial_sync,
                              .consistent_reads = config.cache.consistent_reads,
@@ -126,6 +127,7 @@ void AppendCache(const CacheConfig& cache, YamlLines& yaml) {
   yaml.Add("  windowEvents", StrCat(cache.window_events));
   yaml.Add("  windowBytes", ByteSizeText(cache.window_bytes));
   yaml.Add("  byteBudget", ByteSizeText(cache.byte_budget));
+  yaml.Add("  pinnedBytes", ByteSizeText(cache.pinned_bytes));
   yaml.Add("  secrets", BoolName(cache.secrets));
   yaml.Add("  initialSync", FreshnessName(cache.initial_sync));
   yaml.Add("  consistentReads", FreshnessName(cache.consistent_reads));

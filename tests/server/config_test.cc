@@ -37,6 +37,7 @@ TEST(ConfigTest, EverythingHasADefault) {
     EXPECT_EQ(config.log_level, LogLevel::kInfo);
     EXPECT_EQ(config.cache.window_events, 10000u);
     EXPECT_EQ(config.cache.byte_budget, 512u << 20);
+    EXPECT_EQ(config.cache.pinned_bytes, 64u << 20);
     EXPECT_FALSE(config.cache.secrets);
     EXPECT_THAT(config.filters, ElementsAre());
   }

@@ -23,6 +23,7 @@ cache:
   windowEvents: 7
   windowBytes: 8Mi
   byteBudget: 9Mi
+  pinnedBytes: 3Mi
   secrets: true
   initialSync: verified
   consistentReads: relaxed
@@ -72,6 +73,7 @@ TEST(OptionsTest, EachLayerGetsWhatIsConfiguredForIt) {
   EXPECT_EQ(CacherOptionsOf(config).window_events, 7u);
   EXPECT_EQ(CacherOptionsOf(config).window_bytes, 8u << 20);
   EXPECT_EQ(RouterOptionsOf(config).sync_timeout, absl::Seconds(6));
+  EXPECT_EQ(RouterOptionsOf(config).pinned_bytes_budget, 3U << 20);
   EXPECT_TRUE(RouterOptionsOf(config).decision.cache_secrets);
   EXPECT_TRUE(RouterOptionsOf(config).decision.never_cached.contains("deployments.apps"));
   const DecisionOptions decision = RouterOptionsOf(config).decision;
