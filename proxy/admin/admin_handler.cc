@@ -14,7 +14,8 @@ namespace weir {
 namespace {
 
 constexpr std::string_view kPaths =
-    "/ /livez /readyz /metrics /streams /caches /lag /objects/stuck /objects/busy /changes /config "
+    "/ /livez /readyz /metrics /streams /caches /clients /lag /objects/stuck /objects/busy "
+    "/changes /config "
     "/profiles /profile /flamegraph";
 constexpr std::string_view kText = "text/plain; charset=utf-8";
 constexpr std::string_view kJson = "application/json";
@@ -61,6 +62,7 @@ class AdminHandler final : public RequestHandler {
     if (path == "/config") return Send(200, "application/yaml", sources_.config_yaml());
     if (path == "/streams") return SendRows(sources_.streams, RenderStreams);
     if (path == "/caches") return SendRows(sources_.caches, RenderCaches);
+    if (path == "/clients") return SendRows(sources_.clients, RenderClients);
     if (path == "/lag") {
       const LagHistory& lag = sources_.lag();
       return Send(200, kJson, RenderLag(lag.Stages(), lag.Series()));

@@ -27,6 +27,7 @@ struct AdminSources {
   StatsRegistry& registry;
   Gather<StreamRow> streams;
   Gather<CacheRow> caches;
+  Gather<ClientRow> clients;  // Of each worker its own.
   // Collected as those are, merged by MergeChanges.
   std::function<RequestHandle(const ChangeQuery&, std::function<void(std::vector<ChangeRow>)> done)>
       changes;
@@ -46,7 +47,7 @@ struct ProfileQuery {
   std::optional<uint64_t> seconds, id, at;
 };
 
-// Answers the admin port: the page at /, and /livez /readyz /metrics /streams /caches /lag
+// Answers the admin port: the page at /, and /livez /readyz /metrics /streams /caches /clients /lag
 // /objects/stuck /objects/busy /changes /config /profiles /profile /flamegraph. No page shows an
 // object's body or a token. A Host header that is neither an IP address nor localhost is refused,
 // so that a web page cannot reach these by DNS rebinding. REQUIRES: `sources` outlives the
@@ -57,6 +58,7 @@ RequestHandlerPtr NewAdminHandler(const AdminSources& sources, RequestHead head,
 // The pages, for tests and for weir top.
 std::string RenderStreams(const std::vector<StreamRow>& rows);
 std::string RenderCaches(const std::vector<CacheRow>& rows);
+std::string RenderClients(const std::vector<ClientRow>& rows);
 std::string RenderStuck(const std::vector<StuckObject>& rows, absl::Duration threshold);
 std::string RenderBusy(const std::vector<BusyObject>& rows);
 // What follows '?' of /changes. Error: an unknown parameter or a bad value, named.

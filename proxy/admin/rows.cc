@@ -72,4 +72,23 @@ std::string RenderCaches(const std::vector<CacheRow>& rows) {
   return json.Take();
 }
 
+std::string RenderClients(const std::vector<ClientRow>& rows) {
+  JsonWriter json;
+  json.BeginObject();
+  json.BeginArray("clients");
+  for (const ClientRow& row : MergeClients(rows)) {
+    json.BeginObject();
+    json.String("userAgent", row.user_agent);
+    json.String("resource", row.resource);
+    json.Int("lists", static_cast<int64_t>(row.lists));
+    json.Int("watches", static_cast<int64_t>(row.watches));
+    json.Int("watchesFromStart", static_cast<int64_t>(row.from_start));
+    json.Int("forwarded", static_cast<int64_t>(row.forwarded));
+    json.EndObject();
+  }
+  json.EndArray();
+  json.EndObject();
+  return json.Take();
+}
+
 }  // namespace weir

@@ -203,7 +203,7 @@ void RoutedRequest::ServeObject() {
   if (object == nullptr) return Forward(ForwardReason::kAbsent);
   StopWaiting();
   NoteShown(revision.content);
-  context_.requests.FromCache(decision_.info);
+  CountFromCache();
   writer_.SendHead(CachedHead(head_.headers, ContentType(decision_.key.representation)));
   writer_.SendBody(Bytes::Share(object, object->raw()));
   if (decision_.key.representation == Representation::kJson) writer_.SendBody(Bytes::Static("\n"));
@@ -227,7 +227,7 @@ void RoutedRequest::ServeList() {
   inner_ = std::move(answer);
   NoteShown(revision->content);
   StopWaiting();  // The answer keeps the replica itself.
-  context_.requests.FromCache(decision_.info);
+  CountFromCache();
   raw->Start(CachedHead(head_.headers, ContentType(decision_.key.representation)));
 }
 
@@ -261,10 +261,15 @@ void RoutedRequest::ServeWatch() {
   context_.late->Wake();
   const WatchCursor& begun = stream_->cursor();
   tapped_ = context_.tap->Watch(*replica_, begun.view(), begun.seen_sequence());
-  context_.requests.FromCache(decision_.info);
+  CountFromCache();
   // It subscribes before this request's own subscription, which kept the replica alive, goes.
   stream_->Start();
   StopWaiting();
+}
+
+void RoutedRequest::CountFromCache() {
+  context_.requests.FromCache(decision_.info);
+  context_.clients.Count(user_agent_, decision_, false);
 }
 
 void RoutedRequest::OnWaited() {
@@ -284,6 +289,7 @@ void RoutedRequest::StopWaiting() {
 void RoutedRequest::Forward(ForwardReason reason) {
   StopWaiting();
   context_.requests.Forwarded(decision_.info, reason);
+  context_.clients.Count(user_agent_, decision_, true);
   const bool as_self = context_.authenticator.IsWeirToken(authorization_);
   const Negotiated negotiated =
       NegotiateAccept(head_.headers.Get("accept"), decision_.info.verb == "list");

@@ -7,6 +7,7 @@
 #include "proxy/cache/cacher_map.h"
 #include "proxy/downstream/answer_observer.h"
 #include "proxy/downstream/authenticator.h"
+#include "proxy/downstream/client_counts.h"
 #include "proxy/downstream/decision.h"
 #include "proxy/downstream/late_streams.h"
 #include "proxy/downstream/pinned_streams.h"
@@ -31,6 +32,7 @@ struct RouterContext {
   const RouterOptions options;
   StatsRegistry& registry;
   RequestStats requests{registry};
+  ClientCounts clients = {};
   WatchStreamStats streams{registry};
   std::unique_ptr<PinnedStreams> pinned =
       std::make_unique<PinnedStreams>(dispatcher, options.pinned_bytes_budget, registry);
@@ -74,6 +76,7 @@ class RoutedRequest : public RequestHandler {
   void ServeObject();
   void ServeList();
   void ServeWatch();
+  void CountFromCache();
   // Asks the cache for what the verdict misses, and waits.
   void WaitFor(const ReadVerdict& verdict);
   void Ask(const ReadVerdict& verdict);

@@ -53,4 +53,6 @@ std::vector<StreamRow> Router::Streams() const {
   return rows;
 }
 
+std::vector<ClientRow> Router::Clients() const { return core_->context_.clients.Rows(); }
+
 }  // namespace weir

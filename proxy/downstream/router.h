@@ -8,6 +8,7 @@
 #include "proxy/base/stats.h"
 #include "proxy/cache/cacher_map.h"
 #include "proxy/downstream/authenticator.h"
+#include "proxy/downstream/client_counts.h"
 #include "proxy/downstream/decision.h"
 #include "proxy/downstream/read_check.h"
 #include "proxy/downstream/read_floors.h"
@@ -45,6 +46,7 @@ class Router {
 
   RequestHandlerPtr Handle(RequestHead head, ResponseWriter& writer);
   std::vector<StreamRow> Streams() const;
+  std::vector<ClientRow> Clients() const;
 
   class Core;
 

@@ -84,6 +84,7 @@ Server::Server(const Config& config, NewFilters new_filters)
       admin_sources_{.registry = registry_,
                      .streams = {},
                      .caches = {},
+                     .clients = {},
                      .changes = {},
                      .readiness = [this] { return Readiness(); },
                      .lag = [this]() -> const LagHistory& { return lag_; },
@@ -196,6 +197,13 @@ absl::Status Server::MakeWorkers(UpstreamTarget target) {
       readers.emplace_back(&w->dispatcher(), [w = w.get()] { return w->caches().Rows(); });
     }
     return GatherRows<CacheRow>(*dispatcher_, std::move(readers), std::move(done));
+  };
+  admin_sources_.clients = [this](auto done) {
+    std::vector<std::pair<Dispatcher*, std::function<std::vector<ClientRow>()>>> readers;
+    for (const auto& w : workers_) {
+      readers.emplace_back(&w->dispatcher(), [w = w.get()] { return w->router().Clients(); });
+    }
+    return GatherRows<ClientRow>(*dispatcher_, std::move(readers), std::move(done));
   };
   admin_sources_.changes = [this](const ChangeQuery& query, auto done) {
     std::vector<std::pair<Dispatcher*, std::function<std::vector<ChangeRow>()>>> readers;

@@ -59,6 +59,9 @@ class AdminHandlerTest : public testing::Test {
             return std::make_unique<Handle>(cancelled_);
           },
       .caches = [](std::function<void(std::vector<CacheRow>)>) -> RequestHandle { return nullptr; },
+      .clients = [](std::function<void(std::vector<ClientRow>)>) -> RequestHandle {
+        return nullptr;
+      },
       .changes =
           [this](const ChangeQuery& query, std::function<void(std::vector<ChangeRow>)> done) {
             change_query_ = query;

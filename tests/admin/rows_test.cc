@@ -54,6 +54,22 @@ TEST(CacheRowsTest, ShowWhatACacheHolds) {
   EXPECT_EQ(shown["readers"], 2);
 }
 
+TEST(ClientRowsTest, OneRowForAClientOfSeveralWorkers) {
+  const ClientRow row{.user_agent = "a/1 <b>",
+                      .resource = "pods",
+                      .lists = 3,
+                      .watches = 4,
+                      .from_start = 1,
+                      .forwarded = 2};
+  const auto read = nlohmann::json::parse(RenderClients({row, row}))["clients"];
+  EXPECT_EQ(read, nlohmann::json({{{"userAgent", "a/1 <b>"},
+                                   {"resource", "pods"},
+                                   {"lists", 6},
+                                   {"watches", 8},
+                                   {"watchesFromStart", 2},
+                                   {"forwarded", 4}}}));
+}
+
 TEST(CacheRowsTest, NoneIsAnEmptyList) {
   EXPECT_TRUE(nlohmann::json::parse(RenderCaches({}))["caches"].empty());
   EXPECT_TRUE(nlohmann::json::parse(RenderStreams({}))["streams"].empty());

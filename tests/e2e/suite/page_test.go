@@ -141,6 +141,7 @@ func TestPage(t *testing.T) {
 	b := newBrowser(t, r.weir.Admin)
 	b.waitFor("#ready", "ready")
 	b.waitFor("#streams tbody tr", "configmaps")
+	b.waitFor("#clients tbody tr", "weir-e2e")
 
 	// The operator acts on one object and then no more.
 	createIn(t, r.outside, r.namespace, "answered")
