@@ -93,8 +93,20 @@ std::optional<WatchPosition> WatchWindow::Find(ResourceVersion since) const {
   // Between the two versions of a relist or a proof nothing is known of what came and went.
   const bool between = next->revision->relisted && next->revision->after != since &&
                        !std::binary_search(next->proved.begin(), next->proved.end(), since);
-  if (between) return std::nullopt;
+  if (between) return FindHeard(next, since);
   return WatchPosition{next->revision, 0};
+}
+
+// After a proof: but for what the watch has brought since.
+std::optional<WatchPosition> WatchWindow::FindHeard(std::deque<Entry>::const_iterator proof,
+                                                    ResourceVersion since) const {
+  const ResourceVersion version = proof->revision->version;
+  for (auto entry = proof; entry != entries_.end(); ++entry) {
+    const RevisionPtr& revision = entry->revision;
+    if (revision->version != version) break;
+    if (revision->heard == since) return WatchPosition{revision, revision->events.size()};
+  }
+  return std::nullopt;
 }
 
 uint64_t WatchWindow::EventsAfter(const WatchPosition& position) const {

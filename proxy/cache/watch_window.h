@@ -60,6 +60,8 @@ class WatchWindow {
     // Of proofs in a row that this entry stands for: the versions before that of the last one.
     std::vector<ResourceVersion> proved = {};
   };
+  std::optional<WatchPosition> FindHeard(std::deque<Entry>::const_iterator proof,
+                                         ResourceVersion since) const;
   bool Merge(const RevisionPtr& revision);
   void Trim();
   std::deque<Entry>::const_iterator EntryAfter(uint64_t sequence) const;

@@ -2,6 +2,7 @@
 
 // What a version means to readers that was reached by a proof and not by the watch.
 
+#include <optional>
 #include <random>
 #include <set>
 #include <string>
@@ -70,9 +71,13 @@ TEST_F(ProvedVersionTest, ReadersResumeBeforeAndAfterWhatCameAndWent) {
   dispatcher_.RunReady();
   EXPECT_THAT(ReadFrom(replica, 10), ElementsAre("ADDED x@11", "DELETED x@12"));
   EXPECT_THAT(ReadFrom(replica, 13), IsEmpty());
-  // Only the API server can tell one that has seen x that it has gone.
-  EXPECT_FALSE(replica.Find(V(11)).has_value());
-  EXPECT_FALSE(replica.Find(V(12)).has_value());
+  EXPECT_THAT(ReadFrom(replica, 12), IsEmpty());
+  EXPECT_FALSE(replica.Find(V(11)).has_value()) << "this reader is to be told of half of it";
+  resource_.Put({.name = "y"});  // 14
+  dispatcher_.RunReady();
+  for (const uint64_t from : {12, 13}) {
+    EXPECT_THAT(ReadFrom(replica, from), ElementsAre("ADDED y@14"));
+  }
 }
 
 class SmallProvedWindowTest : public ProvedVersionTest {
@@ -151,6 +156,25 @@ TEST_F(ProvedVersionTest, ABookmarkOfTheWatchIsOneForReaders) {
   dispatcher_.RunReady();
   EXPECT_THAT(ReadAll(cursor), IsEmpty());
   EXPECT_EQ(cursor.complete_through(), V(11));
+}
+
+TEST_F(ProvedVersionTest, ReadersResumeFromABookmarkShortOfWhatWasProved) {
+  CacheReplica& replica = Replica();  // 10
+  Lag(true);
+  resource_.Put({.name = "x"});  // 11
+  resource_.Bump();              // 12
+  resource_.Bump();              // 13
+  resource_.Delete("default", "x");
+  replica.WantCurrent();
+  dispatcher_.RunReady();
+  ASSERT_EQ(Proofs("equal"), 1);
+  ASSERT_EQ(replica.newest()->version, V(14));
+  EXPECT_FALSE(replica.Find(V(12)).has_value());
+  Lag(false);
+  dispatcher_.RunReady();
+  EXPECT_FALSE(replica.Find(V(12)).has_value()) << "x was there";
+  EXPECT_THAT(ReadFrom(replica, 14), IsEmpty());
+  EXPECT_THAT(ReadFrom(replica, 10), ElementsAre("ADDED x@11", "DELETED x@14"));
 }
 
 TEST_F(ProvedVersionTest, AReaderBeyondAProofIsNotExpiredByTheNext) {
@@ -255,10 +279,19 @@ class NothingIsLostPropertyTest : public CurrencyFixture, public testing::WithPa
   void ReadAllOf(Reader& reader) {
     for (std::string& event : ReadAll(reader.cursor)) reader.read.push_back(std::move(event));
   }
+  // From the last that it was told, if this cache can tell it what follows.
+  void Reconnect(const CacheReplica& replica, Reader& reader) {
+    const ResourceVersion last = reader.cursor.complete_through();
+    std::optional<WatchPosition> position = replica.Find(last);
+    if (!position.has_value()) return;
+    ++resumed_;
+    reader.cursor = WatchCursor::After(replica, EventView(), *std::move(position), last);
+  }
 
   std::mt19937 random_{static_cast<unsigned>(GetParam())};
   std::set<std::string> there_;
   std::vector<std::string> told_;
+  int resumed_ = 0;
 };
 
 TEST_P(NothingIsLostPropertyTest, AnAttentiveReaderIsToldEverything) {
@@ -269,13 +302,17 @@ TEST_P(NothingIsLostPropertyTest, AnAttentiveReaderIsToldEverything) {
     Step(replica);
     if (Below(2) == 0) dispatcher_.RunReady();
     if (Below(10) == 0) dispatcher_.Advance(absl::Milliseconds(1 + Below(400)));
-    for (Reader& reader : readers) ReadAllOf(reader);
+    for (Reader& reader : readers) {
+      ReadAllOf(reader);
+      if (Below(8) == 0) Reconnect(replica, reader);
+    }
     if (Below(30) > 0 || replica.newest()->version < V(resource_.version())) continue;
     readers.push_back({CursorNow(replica), told_.size()});
   }
   Lag(false);
   dispatcher_.Advance(absl::Minutes(1));
   EXPECT_EQ(Stat("relists_total"), 0);
+  EXPECT_GT(resumed_, 10);
   for (Reader& reader : readers) {
     ReadAllOf(reader);
     EXPECT_EQ(reader.read, std::vector<std::string>(told_.begin() + reader.from, told_.end()));
