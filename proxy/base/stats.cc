@@ -6,6 +6,9 @@
 #include <map>
 #include <variant>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_format.h"
+
 #include "proxy/base/check.h"
 #include "proxy/base/strings.h"
 
@@ -22,6 +25,7 @@ struct Total {
   uint64_t counter = 0;
   uint64_t buckets[Histogram::kBuckets] = {};
   double sum_seconds = 0;
+  std::map<size_t, Exemplar> exemplars = {};  // The newest.
 
   void Add(const AnyMetric& metric) {
     if (const auto* const* c = std::get_if<const Counter*>(&metric)) counter += (*c)->value();
@@ -29,6 +33,10 @@ struct Total {
     if (const auto* const* h = std::get_if<const Histogram*>(&metric)) {
       for (size_t i = 0; i < Histogram::kBuckets; ++i) buckets[i] += (*h)->bucket(i);
       sum_seconds += (*h)->sum_seconds();
+      for (auto& [bucket, exemplar] : (*h)->exemplars()) {
+        Exemplar& newest = exemplars[bucket];
+        if (newest.at <= exemplar.at) newest = exemplar;
+      }
     }
   }
   uint64_t count() const {
@@ -118,7 +126,14 @@ void AppendHistogram(std::string& out, std::string_view name, const StatsLabels&
     below += total.buckets[i];
     const std::string le =
         i + 1 < Histogram::kBuckets ? FormatBound(Histogram::kBounds[i], open_metrics) : "+Inf";
-    StrAppend(out, name, "_bucket", FormatLabels(labels, le), " ", below, "\n");
+    StrAppend(out, name, "_bucket", FormatLabels(labels, le), " ", below);
+    const auto exemplar = total.exemplars.find(i);
+    if (open_metrics && exemplar != total.exemplars.end()) {
+      const Exemplar& e = exemplar->second;
+      StrAppend(out, " # {audit_id=\"", e.audit_id, "\"} ", FormatDouble(e.seconds), " ",
+                absl::StrFormat("%.3f", e.at));
+    }
+    out.append("\n");
   }
   StrAppend(out, name, "_sum", FormatLabels(labels), " ", FormatDouble(total.sum_seconds), "\n");
   StrAppend(out, name, "_count", FormatLabels(labels), " ", below, "\n");
@@ -177,14 +192,45 @@ bool Includes(const StatsLabels& all, const StatsLabels& wanted) {
 
 }  // namespace
 
+size_t Histogram::BucketOf(absl::Duration d) {
+  const auto* const end = std::end(kBounds);
+  return static_cast<size_t>(std::lower_bound(std::begin(kBounds), end, absl::ToDoubleSeconds(d)) -
+                             std::begin(kBounds));
+}
+
 void Histogram::Observe(absl::Duration d, uint64_t n) {
   // A day bounds the sum, whatever a clock says.
   d = std::clamp(d, absl::ZeroDuration(), absl::Hours(24));
-  const auto* const end = std::end(kBounds);
-  const auto* const bound = std::lower_bound(std::begin(kBounds), end, absl::ToDoubleSeconds(d));
-  buckets_[bound - std::begin(kBounds)].Add(n);
+  buckets_[BucketOf(d)].Add(n);
   sum_nanos_.Add(static_cast<uint64_t>(absl::ToInt64Nanoseconds(d)) * n);
   sketch_.Observe(d, n);
+}
+
+namespace {
+
+constexpr size_t kMaxAuditId = 64;  // As the API server's own limit.
+
+bool IsAuditId(std::string_view text) {
+  return !text.empty() && text.size() <= kMaxAuditId &&
+         std::all_of(text.begin(), text.end(), [](char c) {
+           return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_';
+         });
+}
+
+}  // namespace
+
+void Histogram::Observe(absl::Duration d, std::string_view audit_id, absl::Time at) {
+  Observe(d);
+  if (!IsAuditId(audit_id)) return;
+  d = std::max(d, absl::ZeroDuration());
+  const std::lock_guard lock(mutex_);
+  exemplars_[BucketOf(d)] = {std::string(audit_id), absl::ToDoubleSeconds(d),
+                             absl::ToDoubleSeconds(at - absl::UnixEpoch())};
+}
+
+std::map<size_t, Exemplar> Histogram::exemplars() const {
+  const std::lock_guard lock(mutex_);
+  return exemplars_;
 }
 
 uint64_t Histogram::count() const {

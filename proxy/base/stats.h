@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -47,6 +48,13 @@ class Gauge {
   std::atomic<int64_t> value_{0};
 };
 
+// One observation to look up, in the API server's audit log.
+struct Exemplar {
+  std::string audit_id;
+  double seconds = 0;
+  double at = 0;  // Seconds since 1970.
+};
+
 // Log-linear durations: 100 us to 60 s, rendered as a Prometheus histogram in seconds; and a sketch
 // beside it, for quantiles that such wide buckets cannot tell.
 class Histogram {
@@ -56,15 +64,23 @@ class Histogram {
                                        1,      2.5,     5,      10,    30,     60};
   static constexpr size_t kBuckets = sizeof(kBounds) / sizeof(kBounds[0]) + 1;
   void Observe(absl::Duration d, uint64_t n = 1);
+  // Once, and remembers it as the exemplar of its bucket; not if the id is not one, as a client may
+  // choose it. Takes a lock.
+  void Observe(absl::Duration d, std::string_view audit_id, absl::Time at);
+  std::map<size_t, Exemplar> exemplars() const;  // By bucket.
   uint64_t bucket(size_t i) const { return buckets_[i].value(); }
   uint64_t count() const;
   double sum_seconds() const { return static_cast<double>(sum_nanos_.value()) * 1e-9; }
   LatencyCounts latencies() const { return sketch_.Read(); }
 
  private:
+  static size_t BucketOf(absl::Duration d);
+
   Counter buckets_[kBuckets];
   Counter sum_nanos_;
   LatencySketch sketch_;
+  mutable std::mutex mutex_;
+  std::map<size_t, Exemplar> exemplars_;  // Guarded by mutex_.
 };
 
 // Owns every metric. Registration and reading take a lock; writing never does. Outlives every

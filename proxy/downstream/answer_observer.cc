@@ -50,6 +50,7 @@ AnswerObserver::~AnswerObserver() = default;
 void AnswerObserver::SendHead(const ResponseHead& head) {
   const bool success = head.status >= 200 && head.status < 300;
   status_ = head.status;
+  audit_id_ = head.headers.Get("Audit-Id");
   answered_ = writer_.dispatcher().Now();
   const auto representation = RepresentationOf(head.headers.Get("Content-Type"));
   if (success && verb_ == "deletecollection") {
@@ -122,7 +123,8 @@ void AnswerObserver::TellWrite(const Object* object, std::string uid) {
                   .answered = answered_,
                   .uid = std::move(uid),
                   .owners = {},
-                  .version = {}};
+                  .version = {},
+                  .audit_id = audit_id_};
   if (object != nullptr) {
     write.namespace_name = object->namespace_name();
     write.name = object->name();  // Which the API server may have made.

@@ -65,6 +65,7 @@ class AnswerObserver : public ResponseWriter {
 
   // Of the answer.
   int status_ = 0;
+  std::string audit_id_;
   MonotonicTime answered_;
   Mode mode_ = Mode::kPass;
   Representation representation_ = Representation::kJson;

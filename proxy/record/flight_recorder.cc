@@ -253,7 +253,8 @@ void FlightRecorder::Act(const std::string& uid, const SeenWrite& write) {
   Pending* const pending = FindPending(uid);
   if (pending != nullptr && pending->since <= write.came) {
     at->counted = true;
-    pending->resource->event_to_action->Observe(write.came - pending->since);
+    pending->resource->event_to_action->Observe(write.came - pending->since, write.audit_id,
+                                                absl::Now());
     pending->resource->acts = true;
     ErasePending(uid);
   }
@@ -270,7 +271,8 @@ void FlightRecorder::NoteRefusal(const SeenWrite& write, ResourceRecord& resourc
   resource.conflicts->Add();
   const std::string key = KeyOf(write.resource, write.namespace_name, write.name);
   if (const LastEvents* const last = last_events_.Find(key)) {
-    resource.conflict_lag->Observe(write.came - last->events.back().published);
+    resource.conflict_lag->Observe(write.came - last->events.back().published, write.audit_id,
+                                   absl::Now());
   }
   if (const auto* const busy = busy_.Find(key)) ++(*busy)->conflicts;
 }

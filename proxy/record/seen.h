@@ -39,6 +39,7 @@ struct SeenWrite {
   std::string uid;
   std::vector<std::string> owners;  // Uids of those whose child it is.
   ResourceVersion version;
+  std::string audit_id = {};  // "": the answer had none.
 };
 
 // What one worker has seen since it last told.

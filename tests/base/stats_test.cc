@@ -20,6 +20,22 @@ class StatsTest : public testing::Test {
   StatsRegistry registry_;
 };
 
+TEST_F(StatsTest, TheNewestExemplarOfEachBucketIsOpenMetricsOnly) {
+  const auto one = registry_.AddHistogram("weir_act_seconds", "How long.");
+  const auto other = registry_.AddHistogram("weir_act_seconds", "How long.");
+  one->Observe(absl::Milliseconds(300), "older-id", absl::FromUnixSeconds(100));
+  other->Observe(absl::Milliseconds(400), "5fe3c8cf-1d9c", absl::FromUnixSeconds(200));
+  one->Observe(absl::Seconds(2), "bad\"} 1\nid", absl::FromUnixSeconds(300));
+  one->Observe(absl::Seconds(2), std::string(65, 'x'), absl::FromUnixSeconds(300));
+  const std::string text = registry_.RenderOpenMetrics();
+  EXPECT_THAT(text,
+              HasSubstr("weir_act_seconds_bucket{le=\"0.5\"} 2 # {audit_id=\"5fe3c8cf-1d9c\"} "
+                        "0.4 200.000\n"));
+  EXPECT_THAT(text, HasSubstr("weir_act_seconds_bucket{le=\"2.5\"} 4\n")) << "counted all the same";
+  EXPECT_THAT(text, Not(HasSubstr("older-id")));
+  EXPECT_THAT(registry_.RenderPrometheus(), Not(HasSubstr("audit_id")));
+}
+
 TEST_F(StatsTest, RendersFamiliesInOrderOfName) {
   const CounterHandle b = registry_.AddCounter("weir_b_total", "Second.", {{"resource", "pods"}});
   const GaugeHandle a = registry_.AddGauge("weir_a_bytes", "First.");

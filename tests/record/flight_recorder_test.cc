@@ -56,6 +56,24 @@ TEST_F(FlightRecorderTest, AWriteOfTheObjectAnswersItsEvent) {
   EXPECT_EQ(Stat("pending_objects"), 0);
 }
 
+TEST_F(FlightRecorderTest, AnActionAndAConflictCanBeLookedUpInTheAuditLog) {
+  See(Event("a", 11, Asks::kCreated));
+  Pass(absl::Seconds(2));
+  SeenWrite write = Write("a", 12);
+  write.audit_id = "acted-1";
+  Note(write);
+  See(Event("a", 13));
+  Pass(absl::Milliseconds(20));
+  SeenWrite refused = Write("a", 0);
+  refused.status = 409;
+  refused.uid.clear();
+  refused.audit_id = "refused-1";
+  Note(refused);
+  const std::string text = registry_.RenderOpenMetrics();
+  EXPECT_THAT(text, testing::HasSubstr("{audit_id=\"acted-1\"} 2 "));
+  EXPECT_THAT(text, testing::HasSubstr("{audit_id=\"refused-1\"} 0.02 "));
+}
+
 TEST_F(FlightRecorderTest, AWriteOfAChildAnswersItsOwnersEvent) {
   See(Event("a", 11, Asks::kChanged));
   Pass(absl::Seconds(2));

@@ -6,8 +6,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"math"
+	"net/http"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"testing"
 	"time"
@@ -43,6 +46,15 @@ func adminJSON[T any](t *testing.T, weir *harness.Weir, path string) T {
 	var page T
 	must(t, json.Unmarshal([]byte(need(weir.AdminPage(path))(t)), &page))
 	return page
+}
+
+func openMetrics(t *testing.T, weir *harness.Weir) string {
+	t.Helper()
+	request := need(http.NewRequest(http.MethodGet, "http://"+weir.Admin+"/metrics", nil))(t)
+	request.Header.Set("Accept", "application/openmetrics-text;version=1.0.0")
+	response := need(http.DefaultClient.Do(request))(t)
+	defer response.Body.Close()
+	return string(need(io.ReadAll(response.Body))(t))
 }
 
 // stageOf is a stage of ConfigMaps; of nothing, if it never happened.
@@ -220,6 +232,9 @@ func TestRecorderEventToAction(t *testing.T) {
 	}
 	<-done
 	stage := waitForStage(t, r.weir, "eventToAction", 2)
+	if exemplar := regexp.MustCompile(`weir_record_event_to_action_seconds_bucket\{.*\} 1 # \{audit_id="[0-9a-f-]{36}"\} `); !exemplar.MatchString(openMetrics(t, r.weir)) {
+		t.Error("the action cannot be looked up in the audit log")
+	}
 	if math.Abs(stage.MaxSeconds-nap.Seconds()) > 0.2 {
 		t.Errorf("event-to-action was %.3f s at most, and the operator took %v", stage.MaxSeconds, slow)
 	}
