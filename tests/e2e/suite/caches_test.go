@@ -26,16 +26,17 @@ var resourceOf = map[string]schema.GroupVersionResource{
 
 // fleet is one operator of each generation on each way.
 type fleet struct {
-	ways    []*way
-	readers map[string]map[string]*harness.Reader // generation, way
+	generations []string
+	ways        []*way
+	readers     map[string]map[string]*harness.Reader // generation, way
 }
 
 // startFleet starts them all and waits until they are synced. With a lease prefix
 // each of them leads on a Lease of its own.
-func startFleet(t *testing.T, ways []*way, lease string) *fleet {
+func startFleet(t *testing.T, ways []*way, generations []string, lease string) *fleet {
 	t.Helper()
-	f := &fleet{ways: ways, readers: map[string]map[string]*harness.Reader{}}
-	for g, generation := range harness.ReaderGenerations {
+	f := &fleet{generations: generations, ways: ways, readers: map[string]map[string]*harness.Reader{}}
+	for g, generation := range generations {
 		f.readers[generation] = map[string]*harness.Reader{}
 		for i, w := range ways {
 			o := harness.ReaderOptions{
@@ -66,7 +67,7 @@ func startReader(t *testing.T, o harness.ReaderOptions) *harness.Reader {
 }
 
 func (f *fleet) each(do func(*harness.Reader)) {
-	for _, generation := range harness.ReaderGenerations {
+	for _, generation := range f.generations {
 		for _, w := range f.ways {
 			do(f.readers[generation][w.name])
 		}
@@ -81,7 +82,7 @@ func (f *fleet) agree(t *testing.T, admin dynamic.Interface) {
 	for _, resource := range resourceOf {
 		truth[resource] = need(harness.ListVersions(context.Background(), admin, resource, ""))(t)
 	}
-	for _, generation := range harness.ReaderGenerations {
+	for _, generation := range f.generations {
 		var first harness.ReaderCaches
 		for _, w := range f.ways {
 			reader := f.readers[generation][w.name]
@@ -140,7 +141,7 @@ func TestFinalCachesAreEqual(t *testing.T) {
 	// looks for caches that were written to; it panics if anything differs.
 	t.Setenv("KUBE_WATCHLIST_INCONSISTENCY_DETECTOR", "true")
 	t.Setenv("KUBE_CACHE_MUTATION_DETECTOR", "true")
-	fleet := startFleet(t, allWays(t, server), "")
+	fleet := startFleet(t, allWays(t, server), harness.AllReaderGenerations, "")
 	write(t, server, 2, 1000)
 	fleet.agree(t, adminClient(t, server))
 }

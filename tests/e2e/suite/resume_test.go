@@ -20,7 +20,7 @@ func TestWatchesResume(t *testing.T) {
 	server := ownCluster(t)
 	write(t, server, 10, 300)
 	ways := allWays(t, server)
-	fleet := startFleet(t, ways, "resume")
+	fleet := startFleet(t, ways, harness.ReaderGenerations, "resume")
 	witnesses := openWitnesses(t, ways)
 
 	disturbances := []struct {
@@ -63,7 +63,7 @@ func TestWatchesResumeAfterGoaway(t *testing.T) {
 	server := ownCluster(t, "--goaway-chance=0.02")
 	write(t, server, 20, 200)
 	ways := allWays(t, server)
-	fleet := startFleet(t, ways, "goaway")
+	fleet := startFleet(t, ways, harness.ReaderGenerations, "goaway")
 	witnesses := openWitnesses(t, ways)
 	whileWriting(t, server, 21, func() {
 		for _, w := range ways {

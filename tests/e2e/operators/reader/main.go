@@ -4,8 +4,8 @@
 // cache that controller-runtime programs use, and shows what is in them, so that
 // a test can compare what two operators came to believe about one cluster.
 //
-// The same source is built against two generations of controller-runtime: go.mod
-// (stream-list) and cr019.mod (list, then watch).
+// The same source is built against five generations of controller-runtime: 0.24
+// (go.mod), and those whose go.mod is called after them (cr016.mod and so on).
 package main
 
 import (

@@ -19,13 +19,22 @@ func Root() string {
 	return filepath.Join(filepath.Dir(file), "..", "..", "..", "..")
 }
 
+func binDir() string {
+	if dir := os.Getenv("E2E_BIN"); dir != "" {
+		return dir
+	}
+	return filepath.Join(Root(), "build", "e2e", "bin")
+}
+
+// PythonClient is the Python that has the client of Kubernetes, and the program for it.
+func PythonClient() (python, program string) {
+	return filepath.Join(binDir(), "..", "python", "bin", "python3"),
+		filepath.Join(Root(), "tests", "e2e", "clients", "python", "client.py")
+}
+
 // Binary is the path of a program that tests/e2e/run has built.
 func Binary(name string) (string, error) {
-	dir := os.Getenv("E2E_BIN")
-	if dir == "" {
-		dir = filepath.Join(Root(), "build", "e2e", "bin")
-	}
-	path := filepath.Join(dir, name)
+	path := filepath.Join(binDir(), name)
 	if _, err := os.Stat(path); err != nil {
 		return "", fmt.Errorf("%q is not built: run tests/e2e/run --build-only", path)
 	}

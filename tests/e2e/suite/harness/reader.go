@@ -11,9 +11,12 @@ import (
 	"time"
 )
 
-// ReaderGenerations are the operators on controller-runtime that are tested:
-// client-go 0.36 starts with a stream-list, 0.31 with a list and a watch.
+// ReaderGenerations are the operators on controller-runtime that most tests run, one for
+// each way to begin: client-go 0.36 with a stream-list, 0.31 with a list and a watch.
 var ReaderGenerations = []string{"reader-cr024", "reader-cr019"}
+
+// AllReaderGenerations are those that are built, from client-go 0.28 to 0.37.
+var AllReaderGenerations = []string{"reader-cr016", "reader-cr019", "reader-cr022", "reader-cr024", "reader-cr025"}
 
 // Reader is an operator of tests/e2e/operators/reader, as a child process.
 type Reader struct {
