@@ -32,6 +32,9 @@ func PythonClient() (python, program string) {
 		filepath.Join(Root(), "tests", "e2e", "clients", "python", "client.py")
 }
 
+// NodeClient is the program for the client of Kubernetes for node, where that is installed.
+func NodeClient() string { return filepath.Join(binDir(), "..", "node", "client.mjs") }
+
 // Binary is the path of a program that tests/e2e/run has built.
 func Binary(name string) (string, error) {
 	path := filepath.Join(binDir(), name)
