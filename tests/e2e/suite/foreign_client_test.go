@@ -35,6 +35,7 @@ type foreignEvent struct{ Type, Name, UID, Version, SHA256 string }
 func startForeign(t *testing.T, kind string, w *way, command []string) *foreign {
 	t.Helper()
 	log := filepath.Join(testDir(t), kind+" "+w.name+".log")
+	os.Remove(log) // of an earlier run of the same test
 	process := need(harness.StartProcess(kind+", "+w.name, log, command[0], command[1:]...))(t)
 	t.Cleanup(process.Kill)
 	return &foreign{process, kind, w}

@@ -57,7 +57,7 @@ func needNodeClient(t *testing.T) string {
 // service account.
 func podRoot(t *testing.T, w *way) string {
 	t.Helper()
-	root := filepath.Join(testDir(t), "root of "+w.name)
+	root := filepath.Join(t.TempDir(), w.name)
 	account := filepath.Join(root, "var", "run", "secrets", "kubernetes.io", "serviceaccount")
 	must(t, os.MkdirAll(filepath.Dir(account), 0o755))
 	if w.weir != nil {
@@ -105,6 +105,9 @@ func compareForeign(t *testing.T, commands map[string]foreignCommand) {
 	namespace := newNamespace(t, server)
 	marker := "end-of-" + namespace
 
+	for _, w := range ways {
+		warmUp(t, w, len(list.Items))
+	}
 	var clients []*foreign
 	for kind, command := range commands {
 		for _, w := range ways {
@@ -115,7 +118,7 @@ func compareForeign(t *testing.T, commands map[string]foreignCommand) {
 		must(t, c.waitForEvents(len(list.Items)))
 	}
 	for _, w := range ways {
-		must(t, waitForStreams(w, len(commands)))
+		must(t, waitForStreams(w, 1+len(commands)))
 	}
 	whileWriting(t, server, 41, func() {
 		cut(ways)
@@ -139,9 +142,20 @@ func compareForeign(t *testing.T, commands map[string]foreignCommand) {
 	}
 }
 
-// waitForStreams waits until so many watches are served from Weir's memory. Written to before,
-// the cluster could move between a client's list and Weir's own, and Weir would forward the
-// watch.
+// warmUp makes Weir hold all ConfigMaps before its clients list them. If it came to do so
+// between a client's list and its watch, it would forward the watch, which then shares the fate
+// of a direct one.
+func warmUp(t *testing.T, w *way, objects int) {
+	t.Helper()
+	if w.weir == nil {
+		return
+	}
+	watch := need(w.raw(t).Watch(context.Background(), "/api/v1/configmaps?watch=1&resourceVersion=0", harness.JSON))(t)
+	t.Cleanup(watch.Close)
+	must(t, watch.WaitFrames(objects, 30*time.Second))
+}
+
+// waitForStreams waits until so many watches are served from Weir's memory.
 func waitForStreams(w *way, n int) error {
 	if w.weir == nil {
 		return nil
