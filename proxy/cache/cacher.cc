@@ -116,11 +116,13 @@ absl::Status Cacher::OnSnapshot(Reflector::Snapshot snapshot) {
 absl::Status Cacher::OnEvents(std::vector<WatchEvent> events) {
   thread_.Check();
   heard_ = env_.dispatcher.Now();
+  const uint64_t let_go = builder_.let_go();
   absl::Status added;
   for (WatchEvent& event : events) {
     added = builder_.Add(std::move(event));
     if (!added.ok()) break;
   }
+  stats_.let_go->Add(builder_.let_go() - let_go);
   proof_.OnProgress();
   PublishRevision();
   return added;

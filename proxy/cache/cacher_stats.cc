@@ -36,6 +36,11 @@ CacherStats::CacherStats(StatsRegistry& registry, const StatsLabels& labels)
           "Lists and events refused because they were older than what was published.", labels)),
       events(registry.AddCounter("weir_cache_events_total",
                                  "Watch events received, bookmarks left out.", labels)),
+      let_go(registry.AddCounter("weir_cache_events_let_go_total",
+                                 "Watch events that no reader was told, of objects that came and "
+                                 "went before a proof: there "
+                                 "were too many to hold.",
+                                 labels)),
       bookmarks(registry.AddCounter("weir_cache_bookmarks_total", "Bookmarks received.", labels)),
       decode_errors(registry.AddCounter("weir_cache_decode_errors_total",
                                         "Watches that ended because of bytes that made no sense.",

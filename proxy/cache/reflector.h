@@ -91,6 +91,9 @@ class Reflector : private WatchHandler {
   void OnStreamListFailed(const absl::Status& status);
   void OnWatchFailed(const absl::Status& status);
   void OnCleanEnd();
+  // The watch cannot go on from where it was: it does from what is known otherwise, if that is
+  // more.
+  bool GoOnFromKnown();
   void OnExpired(const absl::Status& status);
   void OnUndecodable(const absl::Status& status);
   void OnDenied(const absl::Status& status);

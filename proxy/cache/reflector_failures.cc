@@ -75,15 +75,19 @@ void Reflector::OnCleanEnd() {
     return Schedule(Step::kSync, absl::ZeroDuration());
   }
   ++short_watches_;
-  RetryLater(short_watches_ > 1 ? Step::kSync : Step::kWatch, absl::OkStatus());
+  const bool list = short_watches_ > 1 && !GoOnFromKnown();
+  RetryLater(list ? Step::kSync : Step::kWatch, absl::OkStatus());
+}
+
+bool Reflector::GoOnFromKnown() {
+  if (watched_ >= last_) return false;
+  watched_ = last_;
+  return true;
 }
 
 void Reflector::OnExpired(const absl::Status& status) {
   env_.stats.expired->Add();
-  if (watched_ < last_) {
-    watched_ = last_;
-    return Schedule(Step::kWatch, absl::ZeroDuration());
-  }
+  if (GoOnFromKnown()) return Schedule(Step::kWatch, absl::ZeroDuration());
   if (env_.dispatcher.Now() - last_sync_ < kExpiredAtOnce) {
     return RetryLater(Step::kSync, status);
   }

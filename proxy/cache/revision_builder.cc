@@ -18,15 +18,19 @@ absl::Status WentBack(std::string_view what, ResourceVersion version, ResourceVe
 }
 
 absl::Status Contradicts(const Object& object, ResourceVersion proved) {
-  return InternalError(StrCat("the watch says of ", object.name(), " at ",
-                              object.version().ToString(), " what the list at ", proved.ToString(),
-                              " did not"));
+  return InternalError(StrCat("the API server contradicts itself: its watch has ", object.name(),
+                              " at ", object.version().ToString(), ", and a list at ",
+                              proved.ToString(), " says otherwise"));
 }
 
 }  // namespace
 
 absl::Status RevisionBuilder::Add(WatchEvent event) {
   if (event.type == WatchEventType::kBookmark) return AddBookmark(event.version);
+  if (event.version <= let_go_through_) {
+    ++let_go_;
+    return absl::OkStatus();
+  }
   if (heard_ < event.version && event.version <= proved_) return AddLate(std::move(event));
   const ObjectPtr* const found = objects_.Find(event.object->key());
   const ObjectPtr known = found == nullptr ? nullptr : *found;
@@ -68,43 +72,64 @@ absl::Status RevisionBuilder::AddBookmark(ResourceVersion version) {
 
 // The state at proved_ is known, so what changed before and is not in it is not there any more.
 absl::Status RevisionBuilder::AddLate(WatchEvent event) {
-  const ObjectKeyView key = event.object->key();
-  if (objects_.Find(key) != nullptr) return Contradicts(*event.object, proved_);
-  const ObjectPtr* const found = passing_.Find(key);
+  const ObjectPtr* const found = passing_.Find(event.object->key());
   const ObjectPtr known = found == nullptr ? nullptr : *found;
   if (!filters_.Ingest(event, {.published = heard_, .known = known.get()})) {
     return absl::OkStatus();
   }
+  WEIR_RETURN_IF_ERROR(CheckLate(event, known.get()));
+  const ResourceVersion version = event.version;
+  if (event.type != WatchEventType::kDeleted || known != nullptr) {
+    HoldLate(std::move(event), known);
+  }
+  if (late_bytes_ > kMaxLateBytes) {
+    LetGoOfLate();
+  } else if (passing_.size() == 0) {
+    ReleaseLate();
+    Hear(version);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status RevisionBuilder::CheckLate(const WatchEvent& event, const Object* known) const {
+  if (objects_.Find(event.object->key()) != nullptr) return Contradicts(*event.object, proved_);
   if (!late_.empty() && event.version <= late_.back().version) {
     return WentBack(WatchEventTypeName(event.type), event.version, late_.back().version);
   }
-  if (known != nullptr && known->uid() != event.object->uid()) {
-    return Contradicts(*event.object, proved_);
-  }
-  const ResourceVersion version = event.version;
-  if (event.type == WatchEventType::kDeleted) {
-    if (known != nullptr) {
-      passing_.Erase(known->key());
-      late_.push_back({event.type, std::move(event.object), known, version});
-    }
+  const bool another = known != nullptr && known->uid() != event.object->uid();
+  return another ? Contradicts(*event.object, proved_) : absl::OkStatus();
+}
+
+void RevisionBuilder::HoldLate(WatchEvent event, ObjectPtr known) {
+  WatchEventType type = event.type;
+  if (type == WatchEventType::kDeleted) {
+    passing_.Erase(known->key());
   } else {
     passing_.Put(event.object);
-    late_.push_back({known == nullptr ? WatchEventType::kAdded : WatchEventType::kModified,
-                     std::move(event.object), known, version});
+    type = known == nullptr ? WatchEventType::kAdded : WatchEventType::kModified;
   }
-  if (passing_.size() > 0) return absl::OkStatus();
-  ReleaseLate();
-  Hear(version);
-  return absl::OkStatus();
+  late_bytes_ += sizeof(CacheEvent) + event.object->footprint();
+  late_.push_back({type, std::move(event.object), std::move(known), event.version});
 }
 
 // No snapshot holds their objects.
 void RevisionBuilder::ReleaseLate() {
-  for (CacheEvent& event : late_) {
-    event_bytes_ += sizeof(CacheEvent) + event.object->footprint();
-    events_.push_back(std::move(event));
-  }
+  event_bytes_ += late_bytes_;
+  for (CacheEvent& event : late_) events_.push_back(std::move(event));
+  ForgetLate();
+}
+
+void RevisionBuilder::LetGoOfLate() {
+  let_go_ += late_.size();
+  let_go_through_ = proved_;
+  ForgetLate();
+  Hear(proved_);
+}
+
+void RevisionBuilder::ForgetLate() {
   late_.clear();
+  late_bytes_ = 0;
+  passing_ = SnapshotMap();
 }
 
 void RevisionBuilder::Hear(ResourceVersion version) { heard_ = std::max(heard_, version); }
@@ -140,8 +165,8 @@ absl::Status RevisionBuilder::Replace(ResourceVersion version, SnapshotMap objec
   relisted_ = relisted_ || (!first && (version > version_ || !events_.empty()));
   if (!first && (!events_.empty() || rewritten_)) content_ = version;
   version_ = heard_ = version;
-  late_.clear();
-  passing_ = SnapshotMap();
+  let_go_through_ = {};
+  ForgetLate();
   return absl::OkStatus();
 }
 

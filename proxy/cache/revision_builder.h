@@ -15,6 +15,10 @@ namespace weir {
 // back, is in version order, and leads from each state to the next. Pure state, no I/O.
 class RevisionBuilder {
  public:
+  // Of objects that came and went before a proof so much is held until they have gone. What is more
+  // is let go: nobody is told of them, as after a relist.
+  static constexpr size_t kMaxLateBytes = 16 << 20;
+
   // REQUIRES: `filters` outlives it.
   explicit RevisionBuilder(FilterChain& filters) : filters_(filters) {}
 
@@ -31,6 +35,7 @@ class RevisionBuilder {
   // Everything since the last call as one Revision; nullptr if nothing has moved.
   RevisionPtr Take(MonotonicTime now);
 
+  uint64_t let_go() const { return let_go_; }  // Events, so far.
   bool has_state() const { return version_.is_set(); }
   ResourceVersion version() const { return version_; }
   const SnapshotMap& objects() const { return objects_; }
@@ -44,7 +49,12 @@ class RevisionBuilder {
   };
   absl::Status AddBookmark(ResourceVersion version);
   absl::Status AddLate(WatchEvent event);
+  // What a late event contradicts, if anything. `known`: as it was before, if it was seen.
+  absl::Status CheckLate(const WatchEvent& event, const Object* known) const;
+  void HoldLate(WatchEvent event, ObjectPtr known);
   void ReleaseLate();
+  void LetGoOfLate();
+  void ForgetLate();
   void Hear(ResourceVersion version);
   absl::Status FindChanges(const SnapshotMap& objects, Changes& changes);
   void Publish(WatchEventType type, ObjectPtr object, ObjectPtr previous, ResourceVersion version,
@@ -66,6 +76,9 @@ class RevisionBuilder {
   // state never held. Published once all of them have gone: nobody is to be told half of it.
   std::vector<CacheEvent> late_;
   SnapshotMap passing_;  // Those that have not gone yet.
+  size_t late_bytes_ = 0;
+  uint64_t let_go_ = 0;
+  ResourceVersion let_go_through_;  // What comes up to here is let go, too.
 
   // Of the next Revision.
   uint64_t sequence_ = 0;

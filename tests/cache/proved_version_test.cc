@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "proxy/cache/revision_builder.h"
 #include "tests/cache/currency_fixture.h"
 
 namespace weir {
@@ -123,6 +124,43 @@ TEST_F(ProvedVersionTest, HalfOfWhatCameAndWentIsNotTold) {
   dispatcher_.Advance(absl::Seconds(5));
   EXPECT_THAT(ReadAll(cursor), ElementsAre("ADDED x@11", "ADDED z@12", "MODIFIED x@13",
                                            "DELETED x@14", "DELETED z@15"));
+  EXPECT_EQ(Stat("relists_total"), 0);
+}
+
+// No more than is stated is held for those that have not gone.
+TEST_F(ProvedVersionTest, TooMuchThatCameAndWentIsLetGo) {
+  CacheReplica& replica = Replica();  // 10
+  WatchCursor cursor = CursorNow(replica);
+  Lag(true);
+  const std::string large(RevisionBuilder::kMaxLateBytes / 4, 'x');
+  for (int i = 0; i < 5; ++i) {
+    resource_.Put({.name = StrCat("x", i), .data = large});  // 11 to 15
+  }
+  for (int i = 0; i < 5; ++i) resource_.Delete("default", StrCat("x", i));  // 16 to 20
+  replica.WantCurrent();
+  dispatcher_.RunReady();
+  ASSERT_EQ(Proofs("equal"), 1);
+  Lag(false);
+  dispatcher_.RunReady();
+  EXPECT_THAT(ReadAll(cursor), IsEmpty()) << "all of it or nothing";
+  EXPECT_EQ(cursor.complete_through(), V(20));
+  EXPECT_EQ(Stat("events_let_go_total"), 10);
+  resource_.Put({.name = "y"});  // 21
+  dispatcher_.RunReady();
+  EXPECT_THAT(ReadAll(cursor), ElementsAre("ADDED y@21"));
+  EXPECT_EQ(Stat("relists_total"), 0);
+}
+
+TEST_F(ProvedVersionTest, AServerThatExpiresWithoutAWordIsAskedFromWhatWasProved) {
+  CacheReplica& replica = Replica();
+  resource_.Bump();
+  replica.WantCurrent();
+  dispatcher_.RunReady();
+  resource_.Compact();
+  resource_.SetFaults([](auto& faults) { faults.expires_silently = true; });
+  resource_.CutWatches(UnavailableError("reset"));
+  dispatcher_.Advance(absl::Seconds(20));
+  EXPECT_TRUE(replica.upstream_healthy());
   EXPECT_EQ(Stat("relists_total"), 0);
 }
 
