@@ -15,8 +15,8 @@ namespace {
 
 constexpr std::string_view kPaths =
     "/ /livez /readyz /metrics /streams /caches /clients /lag /objects/stuck /objects/busy "
-    "/changes /config "
-    "/profiles /profile /flamegraph";
+    "/changes "
+    "/config /profiles /profile /flamegraph";
 constexpr std::string_view kText = "text/plain; charset=utf-8";
 constexpr std::string_view kJson = "application/json";
 constexpr std::string_view kSvg = "image/svg+xml";
@@ -124,7 +124,10 @@ class AdminHandler final : public RequestHandler {
                         if (taken.ok()) return SendProfile(graph, **taken, 0);
                         Send(500, kText, StrCat(MessageOf(taken.status()), "\n"));
                       });
-    if (!taking.ok()) return Send(503, kText, StrCat(MessageOf(taking.status()), "\n"));
+    if (!taking.ok()) {
+      const int status = IsUnavailable(taking.status()) ? 503 : 500;
+      return Send(status, kText, StrCat(MessageOf(taking.status()), "\n"));
+    }
     gathering_ = *std::move(taking);
   }
 

@@ -50,8 +50,9 @@ struct ProfileQuery {
 // Answers the admin port: the page at /, and /livez /readyz /metrics /streams /caches /clients /lag
 // /objects/stuck /objects/busy /changes /config /profiles /profile /flamegraph. No page shows an
 // object's body or a token. A Host header that is neither an IP address nor localhost is refused,
-// so that a web page cannot reach these by DNS rebinding. REQUIRES: `sources` outlives the
-// handlers.
+// so that a web page cannot reach these by DNS rebinding.
+//
+// REQUIRES: `sources` outlives the handlers.
 RequestHandlerPtr NewAdminHandler(const AdminSources& sources, RequestHead head,
                                   ResponseWriter& writer);
 

@@ -15,7 +15,7 @@ namespace weir {
 struct ClientRow {
   std::string user_agent, resource;
   uint64_t lists = 0, watches = 0;
-  uint64_t from_start = 0;  // Of the watches: those that begin with every object.
+  uint64_t from_start = 0;  // Of the watches: those known to begin with every object.
   uint64_t forwarded = 0;   // Of both.
 };
 

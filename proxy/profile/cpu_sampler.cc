@@ -70,7 +70,8 @@ absl::Status StartTimer(Thread& thread) {
   event.sigev_notify_thread_id = thread.id;
   timer_t timer;
   if (timer_create(clock, &event, &timer) != 0) {
-    return InternalError(StrCat("no timer for thread ", thread.name, ": ", strerror(errno)));
+    return InternalError(StrCat("no timer for thread ", thread.name, ": ", strerror(errno),
+                                "; see the limit of pending signals (ulimit -i)"));
   }
   thread.timer = timer;
   itimerspec every = {};

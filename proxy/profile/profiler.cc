@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstring>
 #include <utility>
 
 #include "absl/time/clock.h"
@@ -13,7 +14,24 @@
 
 namespace weir {
 
-Profiler::Profiler(Dispatcher& dispatcher) : dispatcher_(dispatcher) {}
+namespace {
+
+int PthreadCreate(pthread_t* thread, void* (*run)(void*), void* argument) {
+  return pthread_create(thread, nullptr, run, argument);
+}
+
+}  // namespace
+
+// What its thread is given.
+struct Profiler::Job {
+  Profiler& profiler;
+  Profile profile;
+  std::weak_ptr<Done> done;
+};
+
+Profiler::Profiler(Dispatcher& dispatcher, NewThread new_thread)
+    : dispatcher_(dispatcher),
+      new_thread_(new_thread ? std::move(new_thread) : NewThread(PthreadCreate)) {}
 
 Profiler::~Profiler() {
   *self_ = nullptr;
@@ -22,7 +40,11 @@ Profiler::~Profiler() {
     stop_ = true;
   }
   cut_short_.notify_all();
-  if (thread_.joinable()) thread_.join();
+  JoinThread();
+}
+
+void Profiler::JoinThread() {
+  if (thread_.has_value()) pthread_join(*std::exchange(thread_, std::nullopt), nullptr);
 }
 
 absl::StatusOr<RequestHandle> Profiler::Take(absl::Duration length, Done done) {
@@ -35,7 +57,7 @@ absl::StatusOr<RequestHandle> Profiler::Take(absl::Duration length, Done done) {
   Profile profile;
   profile.length = length;
   profile.reason = "asked for";
-  Begin(std::move(profile), handle->done);
+  WEIR_RETURN_IF_ERROR(Begin(std::move(profile), handle->done));
   return handle;
 }
 
@@ -49,17 +71,31 @@ void Profiler::OnSlow(std::string what) {
   profile.reason = std::move(what);
   profile.slow = true;
   LogInfo("taking a profile", {{"because", profile.reason}});
-  Begin(std::move(profile), {});
+  const absl::Status begun = Begin(std::move(profile), {});
+  if (!begun.ok()) LogWarning("cannot take a profile", {{"because", MessageOf(begun)}});
 }
 
-void Profiler::Begin(Profile profile, std::weak_ptr<Done> done) {
-  running_ = true;
-  if (thread_.joinable()) thread_.join();  // Its last act was to post its result.
-  profile.id = next_id_++;
+// Not std::thread, which would end the process where a container may have no more threads.
+absl::Status Profiler::Begin(Profile profile, std::weak_ptr<Done> done) {
+  JoinThread();  // The last act of the one before was to post its result.
+  profile.id = next_id_;
   profile.began = absl::Now();
-  thread_ = std::thread([this, profile = std::move(profile), done = std::move(done)]() mutable {
-    Run(std::move(profile), std::move(done));
-  });
+  auto job = std::make_unique<Job>(Job{*this, std::move(profile), std::move(done)});
+  const auto run = [](void* argument) -> void* {
+    const std::unique_ptr<Job> own(static_cast<Job*>(argument));
+    own->profiler.Run(std::move(own->profile), std::move(own->done));
+    return nullptr;
+  };
+  pthread_t thread;
+  if (const int error = new_thread_(&thread, run, job.get()); error != 0) {
+    return InternalError(StrCat("no thread for a profile: ", strerror(error),
+                                "; see the container's limit of processes (pids.max)"));
+  }
+  job.release();
+  thread_ = thread;
+  ++next_id_;
+  running_ = true;
+  return absl::OkStatus();
 }
 
 void Profiler::Run(Profile profile, std::weak_ptr<Done> done) {

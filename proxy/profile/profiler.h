@@ -7,12 +7,13 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include <pthread.h>
 
 #include "proxy/event/dispatcher.h"
 #include "proxy/profile/folded_stacks.h"
@@ -39,13 +40,15 @@ class Profiler {
   static constexpr absl::Duration kSlowLength = absl::Seconds(2);
   static constexpr absl::Duration kSlowPause = absl::Minutes(1);  // Between two of slow moments.
 
-  explicit Profiler(Dispatcher& dispatcher);
+  // As pthread_create: tests have it fail.
+  using NewThread = std::function<int(pthread_t* thread, void* (*run)(void*), void* argument)>;
+  explicit Profiler(Dispatcher& dispatcher, NewThread new_thread = nullptr);
   ~Profiler();  // Cuts one short.
 
   using Done = std::function<void(absl::StatusOr<ProfilePtr>)>;
   // `done` runs later, with the profile, which is kept; or with an error: the kernel gives no
   // timers. Without the handle it does not run; the profile is kept all the same. At once,
-  // kUnavailable: one is being taken.
+  // kUnavailable: one is being taken; another: the kernel gives no thread.
   absl::StatusOr<RequestHandle> Take(absl::Duration length, Done done);
   // Something is slow now. Takes and keeps a profile, unless one is being taken or was lately.
   void OnSlow(std::string what);
@@ -54,18 +57,21 @@ class Profiler {
   ProfilePtr Find(uint64_t id) const;    // nullptr: not kept.
 
  private:
-  void Begin(Profile profile, std::weak_ptr<Done> done);
+  struct Job;
+  absl::Status Begin(Profile profile, std::weak_ptr<Done> done);
+  void JoinThread();
   void Run(Profile profile, std::weak_ptr<Done> done);
   void OnRun(Profile profile, const absl::Status& status, const std::weak_ptr<Done>& done);
   void Keep(ProfilePtr profile);
 
   Dispatcher& dispatcher_;
+  const NewThread new_thread_;
   uint64_t next_id_ = 1;
   std::deque<ProfilePtr> asked_, slow_;  // Oldest first.
   MonotonicTime last_slow_;
   bool any_slow_ = false;
   bool running_ = false;
-  std::thread thread_;
+  std::optional<pthread_t> thread_;
   // For posts that come after the end of this.
   std::shared_ptr<Profiler*> self_ = std::make_shared<Profiler*>(this);
 

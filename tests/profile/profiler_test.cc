@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/profile/profiler.h"
 
+#include <cerrno>
 #include <optional>
+#include <string>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -12,6 +14,7 @@
 namespace weir {
 namespace {
 
+using testing::HasSubstr;
 using testing::SizeIs;
 
 class ProfilerTest : public testing::Test {
@@ -83,6 +86,20 @@ TEST_F(ProfilerTest, OneOfASlowMomentAMinute) {
   RunUntil([&] { return !profiler.Kept().empty(); });
   profiler.OnSlow("second");
   EXPECT_TRUE(profiler.Take(absl::Milliseconds(1), [](auto) {}).ok()) << "none is being taken";
+}
+
+TEST_F(ProfilerTest, NoThreadIsAnErrorAndNotTheEnd) {
+  bool fails = true;
+  Profiler profiler(*dispatcher_, [&](pthread_t* thread, void* (*run)(void*), void* argument) {
+    return fails ? EAGAIN : pthread_create(thread, nullptr, run, argument);
+  });
+  const auto refused = profiler.Take(absl::Milliseconds(1), [](auto) { FAIL(); });
+  EXPECT_TRUE(!refused.ok() && !IsUnavailable(refused.status()));
+  EXPECT_THAT(std::string(MessageOf(refused.status())), HasSubstr("pids.max"));
+  profiler.OnSlow("slow, and nothing to look with");
+  fails = false;
+  ASSERT_TRUE(profiler.Take(absl::Milliseconds(1), [](auto) {}).ok()) << "none is being taken";
+  RunUntil([&] { return profiler.Find(1) != nullptr; });
 }
 
 TEST_F(ProfilerTest, ItsEndCutsAProfileShort) {
