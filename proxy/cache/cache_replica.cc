@@ -42,6 +42,7 @@ void CacheReplica::Core::Sync(const WatchWindow& window, const CacheTraits& trai
   window_ = window;
   traits_ = traits;
   state_ = State::kSynced;
+  LearnNamespaced();
   Notify();
 }
 
@@ -64,7 +65,16 @@ bool CacheReplica::Core::Take(RevisionPtr revision) {
   // One that was published while this replica was being synced came with the window.
   if (state_ != State::kSynced || revision->sequence <= window_.newest()->sequence) return false;
   window_.Append(std::move(revision));
+  LearnNamespaced();
   return true;
+}
+
+// Of each state, and not once: a definition that is made anew may have another scope.
+void CacheReplica::Core::LearnNamespaced() {
+  window_.newest()->objects.Scan({}, false, [this](const ObjectPtr& object) {
+    namespaced_ = !object->namespace_name().empty();
+    return false;
+  });
 }
 
 bool CacheReplica::Core::Take(const CacheTraits& traits) {
@@ -131,6 +141,7 @@ const RevisionPtr& CacheReplica::newest() const { return window().newest(); }
 const std::optional<ListEnvelope>& CacheReplica::envelope() const {
   return core_->traits_.envelope;
 }
+bool CacheReplica::namespaced() const { return core_->namespaced_; }
 const std::string& CacheReplica::api_version() const { return core_->traits_.api_version; }
 const std::string& CacheReplica::kind() const { return core_->traits_.kind; }
 RevisionPtr CacheReplica::After(uint64_t sequence) const { return window().After(sequence); }

@@ -41,6 +41,9 @@ class CacheReplica {
   // when the state turns kUnavailable.
   const RevisionPtr& newest() const;
   const std::optional<ListEnvelope>& envelope() const;  // How a LIST is framed; once known.
+  // The last object that was there had a namespace. What a kind without has none of is for the API
+  // server to say: 404 for a path with a namespace, 400 for a selector metadata.namespace.
+  bool namespaced() const;
   // What a bookmark says its object is; "" while nothing has told.
   const std::string& api_version() const;
   const std::string& kind() const;

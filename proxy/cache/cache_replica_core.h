@@ -58,6 +58,7 @@ class CacheReplica::Core {
   class Subscription;
 
   bool Take(RevisionPtr revision);
+  void LearnNamespaced();
   bool Take(const CacheTraits& traits);
   void Notify();
   void Remove(Subscription* subscription);
@@ -74,6 +75,7 @@ class CacheReplica::Core {
   absl::Status unavailable_reason_;
   WatchWindow window_;
   CacheTraits traits_;
+  bool namespaced_ = false;
   ViewClasses view_classes_;
 
   // nullptr where one has gone while they were being told.

@@ -27,11 +27,12 @@ struct CacheRow {
 };
 
 // What a reader can do itself when it is given a cache that holds more than it asked for; to choose
-// by labels and namespace it always can.
+// by labels it always can, and by namespace where the cache shows that its objects have any.
 struct Narrowing {
-  bool fields_local = false;        // Choose by its field selector.
-  bool fields_in_metadata = false;  // The same where the cache is of metadata only.
-  bool metadata_local = false;      // Make metadata of whole objects.
+  bool fields_local = false;         // Choose by its field selector.
+  bool fields_in_metadata = false;   // The same where the cache is of metadata only.
+  bool fields_of_namespace = false;  // Some term of it is on metadata.namespace.
+  bool metadata_local = false;       // Make metadata of whole objects.
 };
 
 // Makes the source of a Cacher, on the calling worker.

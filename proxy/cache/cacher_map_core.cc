@@ -145,6 +145,9 @@ CacheReplica* CacherMap::Core::FindWider(const CacheKey& key, const Narrowing& n
     if ((widened & kAllFields) != 0 && wider.metadata_only && !narrowing.fields_in_metadata) {
       continue;
     }
+    const bool by_namespace = (widened & kAllNamespaces) != 0 ||
+                              ((widened & kAllFields) != 0 && narrowing.fields_of_namespace);
+    if (by_namespace && !found->namespaced()) continue;
     return FindExact(wider);
   }
   return nullptr;

@@ -25,17 +25,6 @@ absl::Duration Between(absl::Duration least) {
   return least * std::uniform_real_distribution<double>(1.0, 2.0)(random);
 }
 
-// What a cluster-scoped kind has no namespace for is for the API server to say: 404 for a path with
-// one, 400 for metadata.namespace. A cache without objects does not know.
-bool IsNamespaced(const CacheReplica& replica) {
-  bool namespaced = false;
-  replica.newest()->objects.Scan({}, false, [&](const ObjectPtr& object) {
-    namespaced = !object->namespace_name().empty();
-    return false;
-  });
-  return namespaced;
-}
-
 uint64_t CountOf(const SnapshotMap& objects, const EventView& view, uint64_t up_to) {
   if (view.everything()) return objects.size();
   uint64_t count = 0;
@@ -105,9 +94,12 @@ void RoutedRequest::FindCache() {
     if (!decision_.fallback.has_value()) return Forward(ForwardReason::kRepresentation);
     key.representation = *decision_.fallback;
   }
+  const std::optional<FieldMatcher> fields =
+      FieldMatcher::For(key.resource, decision_.fields, false);
   const Narrowing narrowing{
-      .fields_local = FieldMatcher::For(key.resource, decision_.fields, false).has_value(),
+      .fields_local = fields.has_value(),
       .fields_in_metadata = FieldMatcher::For(key.resource, decision_.fields, true).has_value(),
+      .fields_of_namespace = fields.has_value() && fields->selects_namespace(),
       .metadata_local = DerivesPartialMetadata(key.resource)};
   const bool get = decision_.kind == Decision::Kind::kGet;
   replica_ = get ? context_.caches.Find(key, narrowing) : context_.caches.Get(key, narrowing);
@@ -316,8 +308,7 @@ ResponseWriter& RoutedRequest::ForwardWriter() {
   return *observer_;
 }
 
-// What the cache's own request selected need not be looked at again. A namespace that it did not
-// name is another matter where the kind has none.
+// What the cache's own request selected need not be looked at again.
 std::optional<EventView> RoutedRequest::View() const {
   const CacheKey& asked = decision_.key;
   const CacheKey& held = replica_->key();
@@ -328,7 +319,7 @@ std::optional<EventView> RoutedRequest::View() const {
     fields = FieldMatcher::For(asked.resource, decision_.fields, held.metadata_only);
     if (!fields.has_value()) return std::nullopt;
   }
-  if ((other_namespace || fields->selects_namespace()) && !IsNamespaced(*replica_)) {
+  if ((other_namespace || fields->selects_namespace()) && !replica_->namespaced()) {
     return std::nullopt;
   }
   ViewShape shape;

@@ -60,6 +60,7 @@ TEST_F(CacherMapTest, CountsWhatAnEventHasWaitedForTheLoopAsIngest) {
 TEST_F(CacherMapTest, ServesNarrowFromWideOnceThatIsSynced) {
   CacheKey narrow = InNamespace("a");
   narrow.label_selector = "app=web";
+  resource_.Put({.name = "a", .namespace_name = "b"});
   CacheReplica* const wide = map_->Get(ConfigMaps());
   EXPECT_NE(map_->Get(narrow), wide) << "not synced yet";
   dispatcher_.RunReady();
@@ -79,9 +80,33 @@ TEST_F(CacherMapTest, ServesASelectionFromItsNamespace) {
   EXPECT_NE(map_->Get(InNamespace("b")), map_->Get(InNamespace("a")));
 }
 
+// A path with a namespace is 404 where the kind has none, and a cache without objects does not show
+// that: the narrower request gets a cache of its own, and with it the API server's word.
+TEST_F(CacherMapTest, ChoosesByNamespaceOnlyWhereObjectsHaveShownOne) {
+  CacheKey by_field = ConfigMaps();
+  by_field.field_selector = "metadata.namespace=a";
+  const Narrowing narrowing{.fields_local = true, .fields_of_namespace = true};
+  CacheReplica& wide = Replica();
+  EXPECT_EQ(map_->Find(InNamespace("a")), nullptr);
+  EXPECT_EQ(map_->Find(by_field, narrowing), nullptr);
+  resource_.Put({.name = "node", .namespace_name = ""});
+  dispatcher_.RunReady();
+  EXPECT_EQ(map_->Find(InNamespace("a")), nullptr);
+  EXPECT_EQ(map_->Find(by_field, narrowing), nullptr);
+  resource_.Delete("", "node");
+  resource_.Put({.name = "a", .namespace_name = "b"});
+  dispatcher_.RunReady();
+  EXPECT_EQ(map_->Find(InNamespace("a")), &wide);
+  EXPECT_EQ(map_->Find(by_field, narrowing), &wide);
+  resource_.Delete("b", "a");
+  dispatcher_.RunReady();
+  EXPECT_EQ(map_->Find(InNamespace("a")), &wide) << "what it once had is not forgotten";
+}
+
 TEST_F(CacherMapTest, ChoosesByFieldsOnlyWhereTheReaderCan) {
   CacheKey selected = ConfigMaps();
   selected.field_selector = "status.phase=Running";
+  resource_.Put({.name = "a", .namespace_name = "a", .data = "x"});
   CacheReplica& wide = Replica();
   EXPECT_EQ(map_->Find(selected), nullptr);
   EXPECT_EQ(map_->Find(selected, {.fields_local = true}), &wide);
@@ -256,7 +281,7 @@ TEST_F(CacherMapTest, ReadersMayLeaveAndComeAndMakeCachesWhileTheyAreTold) {
   }});
   other = replica->Subscribe({.on_change = [&] { told += 10; }});
   dispatcher_.RunReady();
-  EXPECT_EQ(told, 1);
+  EXPECT_EQ(told, 101) << "the new cache has come, too";
   ASSERT_NE(coming, nullptr);
 }
 

@@ -109,7 +109,7 @@ func logCaches(t *testing.T, ways []*way) {
 			value := need(w.weir.Metric("weir_cache_" + metric + "_total"))(t)
 			line += fmt.Sprintf(" %.0f %s", value, metric)
 		}
-		t.Log(line)
+		t.Log(line, "forwarded watches:", need(w.weir.ForwardedWatches())(t))
 	}
 }
 

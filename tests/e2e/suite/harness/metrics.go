@@ -102,3 +102,28 @@ func (w *Weir) FromCache(resource string) (map[string]int, error) {
 	}
 	return answered, nil
 }
+
+// ForwardedWatches is why Weir has forwarded watches, and how many for each reason.
+func (w *Weir) ForwardedWatches() (map[string]int, error) {
+	page, err := w.AdminPage("/metrics")
+	if err != nil {
+		return nil, err
+	}
+	reasons := map[string]int{}
+	for _, line := range strings.Split(page, "\n") {
+		if !strings.HasPrefix(line, "weir_downstream_requests_total{") || !strings.Contains(line, `verb="watch"`) {
+			continue
+		}
+		_, rest, found := strings.Cut(line, `reason="`)
+		reason, _, _ := strings.Cut(rest, `"`)
+		if !found || reason == "" {
+			continue
+		}
+		value, err := strconv.ParseFloat(line[strings.LastIndexByte(line, ' ')+1:], 64)
+		if err != nil {
+			return nil, err
+		}
+		reasons[reason] += int(value)
+	}
+	return reasons, nil
+}
