@@ -13,6 +13,8 @@ namespace {
 
 // A watch that follows on another may take so long to open before the cache counts as cut off.
 constexpr absl::Duration kOpenWithin = absl::Seconds(3);
+// Those of one connection do not all come back in the same moment.
+constexpr BackoffOptions kResume{.initial = absl::Milliseconds(20), .max = absl::Milliseconds(200)};
 
 }  // namespace
 
@@ -22,6 +24,7 @@ Reflector::Reflector(Environment environment, Callbacks callbacks)
       step_timer_(env_.dispatcher.CreateTimer([this] { TakeStep(); })),
       deadline_timer_(env_.dispatcher.CreateTimer([this] { OnDeadline(); })),
       backoff_(env_.options.backoff),
+      resume_backoff_(kResume),
       last_(env_.floor) {}
 
 void Reflector::Start() { TakeStep(); }
@@ -60,9 +63,12 @@ void Reflector::Schedule(Step step, absl::Duration delay) {
 }
 
 void Reflector::RetryLater(Step step, const absl::Status& why) {
+  Retry(step, why, backoff_.Next());
+}
+
+void Reflector::Retry(Step step, const absl::Status& why, absl::Duration delay) {
   SetHealthy(false);
   trouble_ = why.ok() ? "the API server ended the watch at once" : MessageOf(why);
-  const absl::Duration delay = backoff_.Next();
   LogWarning("will ask the API server again", {{"resource", env_.resource},
                                                {"for", step == Step::kWatch ? "watch" : "list"},
                                                {"in", absl::FormatDuration(delay)},
@@ -146,17 +152,20 @@ void Reflector::OnWatchEvents(std::vector<WatchEvent> events) {
   }
   if (phase_ == Phase::kStreamListing) OnInitialEvents(events);
   if (phase_ == Phase::kWatching && !events.empty()) OnChanges(std::move(events));
-  if (!error.ok()) OnWatchClosed(std::move(error));
+  if (!error.ok()) EndWatch(error);
 }
 
 void Reflector::OnWatchClosed(absl::Status status) {
-  if (phase_ == Phase::kStreamListing) {
-    env_.stats.watch_ends->Add();
-    OnStreamListFailed(status);
-  } else if (phase_ == Phase::kWatching) {
-    env_.stats.watch_ends->Add();
-    OnWatchFailed(status);
-  }
+  const bool of_use = phase_ == Phase::kWatching && opened_ && (any_event_ || Lasted());
+  if (!of_use || !IsUnavailable(status)) return EndWatch(status);
+  env_.stats.watch_ends->Add();
+  OnBrokenOff(status);
+}
+
+void Reflector::EndWatch(const absl::Status& status) {
+  if (phase_ != Phase::kStreamListing && phase_ != Phase::kWatching) return;
+  env_.stats.watch_ends->Add();
+  phase_ == Phase::kStreamListing ? OnStreamListFailed(status) : OnWatchFailed(status);
 }
 
 void Reflector::OnListed(absl::StatusOr<ObjectList> listed) {

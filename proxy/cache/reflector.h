@@ -74,12 +74,14 @@ class Reflector : private WatchHandler {
 
   void Schedule(Step step, absl::Duration delay);
   void RetryLater(Step step, const absl::Status& why);
+  void Retry(Step step, const absl::Status& why, absl::Duration delay);
   void TakeStep();
   void StartStreamList();
   void StartList();
   void StartWatch();
   void OnDeadline();
   void SetHealthy(bool healthy);
+  void EndWatch(const absl::Status& status);
 
   void OnListed(absl::StatusOr<ObjectList> listed);
   void OnInitialEvents(std::vector<WatchEvent>& events);
@@ -90,6 +92,9 @@ class Reflector : private WatchHandler {
   void OnListFailed(const absl::Status& status);
   void OnStreamListFailed(const absl::Status& status);
   void OnWatchFailed(const absl::Status& status);
+  // The connection failed under a watch that was of use.
+  void OnBrokenOff(const absl::Status& status);
+  bool Lasted() const;
   void OnCleanEnd();
   // The watch cannot go on from where it was: it does from what is known otherwise, if that is
   // more.
@@ -107,7 +112,8 @@ class Reflector : private WatchHandler {
   RequestHandle request_;  // Never destroyed while it may be calling: only by TakeStep().
   TimerPtr step_timer_, deadline_timer_;
   Backoff backoff_;
-  std::string trouble_;  // Why it waits.
+  Backoff resume_backoff_;  // Of watches that were of use, but broke off early.
+  std::string trouble_;     // Why it waits.
 
   bool synced_ = false;
   bool healthy_ = false;

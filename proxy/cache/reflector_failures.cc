@@ -60,12 +60,22 @@ void Reflector::OnWatchFailed(const absl::Status& status) {
   RetryLater(Step::kWatch, status);
 }
 
+// At once, as client-go does: what was of use will be again. It may have failed for long before
+// that showed, though, so that until it is back nobody is told that this is up to date.
+void Reflector::OnBrokenOff(const absl::Status& status) {
+  if (Lasted()) resume_backoff_.Reset();
+  Retry(Step::kWatch, status, resume_backoff_.Next());
+}
+
+bool Reflector::Lasted() const {
+  return opened_ && env_.dispatcher.Now() - opened_at_ >= kShortWatch;
+}
+
 // Some API servers end a watch from a version they no longer have without saying so; and all end
 // those of a custom resource when its definition changes.
 void Reflector::OnCleanEnd() {
-  const MonotonicTime now = env_.dispatcher.Now();
-  const bool lasted = opened_ && now - opened_at_ >= kShortWatch;
-  const bool early = !built_in_ && now - asked_at_ < lifetime_ - kClockSlack;
+  const bool lasted = Lasted();
+  const bool early = !built_in_ && env_.dispatcher.Now() - asked_at_ < lifetime_ - kClockSlack;
   if (any_event_ || lasted) {
     short_watches_ = 0;
     denials_ = 0;

@@ -102,14 +102,49 @@ TEST_F(ReflectorTest, WaitsLongerEachTime) {
     faults.watches = {UnavailableError("1"), UnavailableError("2"), UnavailableError("3")};
   });
   resource_.CutWatches(UnavailableError("0"));
-  dispatcher_.RunReady();
-  EXPECT_EQ(resource_.watches(), 0);
+  dispatcher_.Advance(absl::Milliseconds(50));
+  EXPECT_EQ(resource_.watches(), 1) << "what was of use is asked for again at once";
+  dispatcher_.Advance(absl::Milliseconds(740));
+  EXPECT_EQ(resource_.watches(), 1);
   dispatcher_.Advance(absl::Milliseconds(810));
-  EXPECT_EQ(resource_.watches(), 1);
-  dispatcher_.Advance(absl::Milliseconds(1580));
-  EXPECT_EQ(resource_.watches(), 1);
-  dispatcher_.Advance(absl::Milliseconds(20));
   EXPECT_EQ(resource_.watches(), 2);
+  dispatcher_.Advance(absl::Milliseconds(780));
+  EXPECT_EQ(resource_.watches(), 2);
+  dispatcher_.Advance(absl::Milliseconds(1630));
+  EXPECT_EQ(resource_.watches(), 3);
+}
+
+// As client-go does; else clients behind Weir would hear of a change later than straight.
+TEST_F(ReflectorTest, GoesOnAtOnceAfterAWatchThatWasOfUseBrokeOff) {
+  CacheReplica& replica = Replica();
+  resource_.CutWatches(UnavailableError("by the stream-list"));
+  dispatcher_.RunReady();
+  EXPECT_FALSE(replica.upstream_healthy());
+  dispatcher_.Advance(absl::Milliseconds(40));
+  EXPECT_EQ(resource_.watches(), 1);
+  EXPECT_TRUE(replica.upstream_healthy());
+  resource_.CutWatches(UnavailableError("too soon, and without an event"));
+  dispatcher_.Advance(absl::Milliseconds(700));
+  EXPECT_EQ(resource_.watches(), 1);
+  dispatcher_.Advance(absl::Seconds(1));
+  EXPECT_EQ(resource_.watches(), 2);
+  dispatcher_.Advance(absl::Seconds(1));
+  resource_.CutWatches(UnavailableError("it has lasted"));
+  dispatcher_.Advance(absl::Milliseconds(40));
+  EXPECT_EQ(resource_.watches(), 3);
+}
+
+// Each brings something and breaks off: that is not asked for hundreds of times a second.
+TEST_F(ReflectorTest, GoesOnLessOftenWhereWatchesBreakOffEarlyAgainAndAgain) {
+  Replica();
+  for (int i = 0; i < 100; ++i) {
+    resource_.Put({.name = "a"});
+    dispatcher_.RunReady();
+    resource_.CutWatches(UnavailableError("again"));
+    dispatcher_.Advance(absl::Milliseconds(40));
+  }
+  EXPECT_GE(resource_.watches(), 10);
+  EXPECT_LE(resource_.watches(), 25);
 }
 
 TEST_F(ReflectorTest, PublishesTheDifferenceAfterA410) {
@@ -250,7 +285,7 @@ TEST_F(ReflectorTest, TriesAnUndecodableEventTwiceThenLists) {
   resource_.Put({.name = "a"});
   resource_.Put({.name = "b"});
   resource_.Put({.name = "c"});
-  dispatcher_.Advance(absl::Milliseconds(900));  // a
+  dispatcher_.Advance(absl::Milliseconds(50));  // a
   EXPECT_EQ(replica.newest()->objects.size(), 1U);
   EXPECT_EQ(Stat("decode_errors_total"), 1);
   resource_.SetFaults([](auto& faults) { faults.undecodable_after = 0; });
