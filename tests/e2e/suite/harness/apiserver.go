@@ -33,8 +33,9 @@ import (
 //
 // admin, the operators, owner and other are in system:masters.
 const (
-	operatorCount = 120
-	plainCount    = 20
+	serviceAccountIssuer = "https://kubernetes.default.svc.cluster.local"
+	operatorCount        = 120
+	plainCount           = 20
 )
 
 // APIServer is a real kube-apiserver with etcd, as a child process.
@@ -187,7 +188,7 @@ func (s *APIServer) start() error {
 		"--bind-address=127.0.0.1", "--advertise-address=127.0.0.1",
 		"--tls-cert-file="+s.file("server.crt"), "--tls-private-key-file="+s.file("server.key"),
 		"--client-ca-file="+s.file("ca.crt"), "--cert-dir="+s.dir,
-		"--service-account-issuer=https://kubernetes.default.svc.cluster.local",
+		"--service-account-issuer="+serviceAccountIssuer,
 		"--service-account-key-file="+s.file("sa.key"), "--service-account-signing-key-file="+s.file("sa.key"),
 		"--service-cluster-ip-range=10.0.0.0/24", "--allow-privileged=true", "--endpoint-reconciler-type=none",
 		"--authorization-mode=RBAC", "--token-auth-file="+s.file("tokens.csv"),
