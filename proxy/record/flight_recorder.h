@@ -39,10 +39,11 @@ struct BusyObject {
 
 struct FlightRecorderOptions {
   absl::Duration stuck_after = absl::Seconds(10);
-  // Objects that something is to be done about: of resources that somebody acts on, and of others.
-  size_t max_pending = 2048;
-  size_t max_remembered = 2048;  // Each of: writes, actions, objects' last events.
-  size_t max_busy = 512;
+  // What all of this takes is 2 MB at most, with names as long as pods' are.
+  size_t max_pending = 2048;      // Objects that something is to be done about,
+  size_t max_idle_pending = 512;  // and those of resources that nobody acts on.
+  size_t max_remembered = 1536;   // Each of: writes, actions, objects' last events.
+  size_t max_busy = 256;
   size_t max_rows = 100;
   size_t max_resources = 200;  // With series of their own; the rest are "other".
 };

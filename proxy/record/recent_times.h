@@ -16,8 +16,13 @@ namespace weir {
 class RecentTimes {
  public:
   void Add(MonotonicTime time) {
-    times_.insert(std::upper_bound(times_.begin(), times_.end(), time), time);
-    if (times_.size() > kTimes) times_.erase(times_.begin());
+    const auto at = std::upper_bound(times_.begin(), times_.end(), time);
+    if (times_.size() < kTimes) {
+      times_.insert(at, time);
+    } else if (at != times_.begin()) {
+      // The oldest goes. Not by way of one more: the vector would double.
+      *std::move(times_.begin() + 1, at, times_.begin()) = time;
+    }
   }
   void Remove(MonotonicTime time) {
     const auto at = std::find(times_.begin(), times_.end(), time);

@@ -78,10 +78,14 @@ class FlightRecorderFixture : public testing::Test {
 
   ManualDispatcher dispatcher_;
   StatsRegistry registry_;
-  FlightRecorder recorder_{
-      dispatcher_,
-      registry_,
-      {.max_pending = 8, .max_remembered = 32, .max_busy = 8, .max_rows = 5, .max_resources = 3}};
+  FlightRecorder recorder_{dispatcher_,
+                           registry_,
+                           {.max_pending = 8,
+                            .max_idle_pending = 8,
+                            .max_remembered = 32,
+                            .max_busy = 8,
+                            .max_rows = 5,
+                            .max_resources = 3}};
 };
 
 inline void ExpectNear(absl::Duration got, absl::Duration want) {
