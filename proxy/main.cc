@@ -57,11 +57,12 @@ int Fail(int code, const absl::Status& status) {
 // The chain of each cache: `stale` always first, then what is configured.
 NewFilters FiltersOf(const Config& config) {
   return [filters = config.filters](const GroupVersionResource&, FilterChainStats& stats) {
-    std::vector<EventFilterPtr> chain;
-    chain.push_back(CreateFilter("stale", {}).value());
+    std::vector<NamedFilter> chain;
+    chain.push_back({"stale", CreateFilter("stale", {}).value()});
     for (const FilterConfig& filter : filters) {
+      if (filter.name == "stale") continue;
       // Validated with the configuration.
-      if (filter.name != "stale") chain.push_back(CreateFilter(filter.name, filter.params).value());
+      chain.push_back({filter.name, CreateFilter(filter.name, filter.params).value()});
     }
     return std::make_unique<FilterChain>(std::move(chain), stats);
   };

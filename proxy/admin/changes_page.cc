@@ -79,6 +79,10 @@ std::string RenderChanges(const std::vector<ChangeRow>& rows) {
     json.String("type", WatchEventTypeName(row.type));
     json.String("resourceVersion", row.version.ToString());
     json.Double("ageSeconds", absl::ToDoubleSeconds(row.age));
+    if (!row.filter.empty()) {
+      json.String("filter", row.filter);
+      json.String("decision", row.decision);
+    }
     if (row.changed.has_value()) {
       json.BeginArray("paths");
       for (const std::string& path : row.changed->paths) json.String({}, path);

@@ -93,7 +93,7 @@ Cacher::~Cacher() { RaiseFloor(); }
 
 absl::Status Cacher::OnSnapshot(Reflector::Snapshot snapshot) {
   thread_.Check();
-  heard_ = env_.dispatcher.Now();
+  Hear();
   const bool first = !synced();
   WEIR_RETURN_IF_ERROR(builder_.Replace(snapshot.version, snapshot.objects));
   LearnTraits(snapshot);
@@ -115,7 +115,7 @@ absl::Status Cacher::OnSnapshot(Reflector::Snapshot snapshot) {
 
 absl::Status Cacher::OnEvents(std::vector<WatchEvent> events) {
   thread_.Check();
-  heard_ = env_.dispatcher.Now();
+  Hear();
   const uint64_t let_go = builder_.let_go();
   absl::Status added;
   for (WatchEvent& event : events) {
@@ -126,6 +126,11 @@ absl::Status Cacher::OnEvents(std::vector<WatchEvent> events) {
   proof_.OnProgress();
   PublishRevision();
   return added;
+}
+
+void Cacher::Hear() {
+  heard_ = env_.dispatcher.Now();
+  filters_->SetTime(heard_);
 }
 
 RevisionPtr Cacher::TakeRevision() {

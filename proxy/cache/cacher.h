@@ -60,6 +60,7 @@ class Cacher {
   size_t objects() const { return builder_.objects().size(); }
   uint64_t object_bytes() const { return builder_.object_bytes(); }
   const WatchWindow& window() const { return window_; }
+  const FilterChain& filters() const { return *filters_; }
   uint64_t relists() const { return stats_.relists->value(); }
   std::string Describe() const { return reflector_.Describe(); }
   absl::Duration SinceHeard() const { return env_.dispatcher.Now() - heard_; }
@@ -73,6 +74,7 @@ class Cacher {
   void PublishRevision();
   void PublishTraits();
   void PublishAll();
+  void Hear();  // Something has come.
   RevisionPtr TakeRevision();
   void LearnTraits(Reflector::Snapshot& snapshot);
   bool IsBuiltIn(const Object* any) const;

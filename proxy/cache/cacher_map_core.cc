@@ -326,7 +326,8 @@ std::vector<CacheRow> CacherMap::Core::Rows() const {
 
 std::vector<ChangeRow> CacherMap::Core::Changes(const ChangeQuery& query) const {
   ChangeReader reader(query, env_.dispatcher.Now());
-  for (const auto& [key, home] : homes_) reader.Add(key, home->cacher().window());
+  for (const auto& [key, home] : homes_)
+    reader.Add(key, home->cacher().window(), home->cacher().filters());
   return reader.Take();
 }
 

@@ -2,6 +2,7 @@
 #include "proxy/cache/change_row.h"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <string_view>
 #include <tuple>
@@ -12,10 +13,11 @@ namespace {
 
 // What makes a change the same one in two caches. A deletion that was found out by a relist may
 // have the version of the change before it.
-using ChangeId = std::tuple<std::string_view, ResourceVersion, bool>;
+using ChangeId = std::tuple<std::string_view, ResourceVersion, bool, std::string_view>;
 
-ChangeId IdOf(std::string_view uid, ResourceVersion version, WatchEventType type) {
-  return {uid, version, type == WatchEventType::kDeleted};
+ChangeId IdOf(std::string_view uid, ResourceVersion version, WatchEventType type,
+              std::string_view filter = {}) {
+  return {uid, version, type == WatchEventType::kDeleted, filter};
 }
 
 bool CanCompare(const CacheEvent& event) {
@@ -35,7 +37,7 @@ std::vector<ChangeRow> MergeChanges(std::vector<ChangeRow> rows, size_t limit) {
   for (size_t i = 0; i < rows.size(); ++i) {
     const ChangeRow& row = rows[i];
     const auto [place, is_new] =
-        places.try_emplace(IdOf(row.uid, row.version, row.type), kept.size());
+        places.try_emplace(IdOf(row.uid, row.version, row.type, row.filter), kept.size());
     if (is_new) {
       kept.push_back(i);
     } else if (row.changed && !rows[kept[place->second]].changed) {
@@ -58,8 +60,19 @@ bool ChangeReader::TellsMore(const Candidate& a, const Candidate& b) {
   return rank(a) > rank(b);
 }
 
-void ChangeReader::Add(const CacheKey& key, const WatchWindow& window) {
+void ChangeReader::Add(const CacheKey& key, const WatchWindow& window, const FilterChain& filters) {
   if (!query_.resource.empty() && key.resource.Name() != query_.resource) return;
+  for (const FilterDecision& decision : filters.decisions()) {
+    decisions_.push_back({.resource = key.resource.Name(),
+                          .namespace_name = decision.namespace_name,
+                          .name = decision.name,
+                          .uid = decision.uid,
+                          .type = decision.type,
+                          .version = decision.version,
+                          .age = now_ - decision.time,
+                          .filter = decision.filter,
+                          .decision = OutcomeName(decision.outcome)});
+  }
   size_t taken = 0;
   window.ForEachBackwards([&](const Revision& revision) {
     for (auto event = revision.events.rbegin(); event != revision.events.rend(); ++event) {
@@ -116,7 +129,9 @@ std::vector<ChangeRow> ChangeReader::Take() {
       row.changed = *std::move(changed);
     }
   }
-  return rows;
+  if (decisions_.empty()) return rows;
+  std::move(decisions_.begin(), decisions_.end(), std::back_inserter(rows));
+  return MergeChanges(std::move(rows), query_.limit);
 }
 
 }  // namespace weir

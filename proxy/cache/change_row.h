@@ -3,16 +3,18 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "proxy/base/clock.h"
 #include "proxy/cache/cache_key.h"
 #include "proxy/cache/watch_window.h"
+#include "proxy/filter/filter_chain.h"
 #include "proxy/kube/changed_paths.h"
 
 namespace weir {
 
-// A row of /changes: which fields an event changed, never to what.
+// A row of /changes: which fields an event changed, never to what. Or what a filter said of it.
 struct ChangeRow {
   std::string resource = {};
   std::string namespace_name = {}, name = {}, uid = {};
@@ -21,6 +23,9 @@ struct ChangeRow {
   absl::Duration age = {};  // Since it was published.
   // Not set: the object came or went, its bytes are protobuf, or kMaxCompared was reached.
   std::optional<ChangedPaths> changed = {};
+  // "": it is a change. Else what this filter decided, by OutcomeName().
+  std::string filter = {};
+  std::string_view decision = {};
 
   static constexpr size_t kMaxRows = 1000;
   // What one worker compares for one request, at most: its loop stands still for it, some
@@ -43,7 +48,7 @@ class ChangeReader {
   ChangeReader(const ChangeQuery& query, MonotonicTime now) : query_(query), now_(now) {}
 
   // REQUIRES: the window outlives the reader, unchanged.
-  void Add(const CacheKey& key, const WatchWindow& window);
+  void Add(const CacheKey& key, const WatchWindow& window, const FilterChain& filters);
   std::vector<ChangeRow> Take();
 
  private:
@@ -58,6 +63,7 @@ class ChangeReader {
   const ChangeQuery query_;
   const MonotonicTime now_;
   std::vector<Candidate> candidates_;
+  std::vector<ChangeRow> decisions_;
 };
 
 }  // namespace weir

@@ -202,7 +202,10 @@ TEST_F(AdminHandlerTest, ChangesNameFieldsAndNothingElse) {
   deleted.changed.reset();
   ChangeRow many = row;
   many.changed->more = true;
-  changes_done_({row, deleted, many});
+  ChangeRow withheld = deleted;
+  withheld.filter = "stale";
+  withheld.decision = "withheld";
+  changes_done_({row, deleted, many, withheld});
   EXPECT_EQ(writer_->status(), 200);
   EXPECT_EQ(writer_->Header("Content-Type"), "application/json");
   const auto changes = nlohmann::json::parse(writer_->body())["changes"];
@@ -216,7 +219,10 @@ TEST_F(AdminHandlerTest, ChangesNameFieldsAndNothingElse) {
                             {"paths", {"metadata.labels[\"a.b\"]", "spec.replicas"}}}));
   EXPECT_EQ(changes.at(1)["type"], "DELETED");
   EXPECT_FALSE(changes.at(1).contains("paths"));
+  EXPECT_FALSE(changes.at(1).contains("filter"));
   EXPECT_EQ(changes.at(2)["morePaths"], true);
+  EXPECT_EQ(changes.at(3)["filter"], "stale");
+  EXPECT_EQ(changes.at(3)["decision"], "withheld");
   many.changed->paths = {"spec.replicas"};
   Ask("/changes");
   changes_done_({row, deleted, many});

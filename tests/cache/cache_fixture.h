@@ -30,8 +30,8 @@ inline CacheKey ConfigMaps(Representation representation = Representation::kJson
 
 // With the filters every Cacher has.
 inline std::unique_ptr<FilterChain> UsualFilters(FilterChainStats& stats) {
-  std::vector<EventFilterPtr> filters;
-  filters.push_back(CreateFilter("stale", {}).value());
+  std::vector<NamedFilter> filters;
+  filters.push_back({"stale", CreateFilter("stale", {}).value()});
   return std::make_unique<FilterChain>(std::move(filters), stats);
 }
 

@@ -76,6 +76,32 @@ TEST_F(ChangesTest, ProtobufIsToldWithoutPaths) {
   EXPECT_THAT(Told(), ElementsAre("MODIFIED a", "ADDED a"));
 }
 
+// The object's change is told of, too, though it has the same version.
+TEST_F(ChangesTest, WhatAFilterHasWithheldIsToldOnceAmongThem) {
+  CacheKey metadata = ConfigMaps();
+  metadata.metadata_only = true;
+  Replica(metadata);
+  Replica();
+  resource_.Put({.name = "a"});
+  dispatcher_.RunReady();
+  dispatcher_.Advance(absl::Seconds(2));
+  resource_.Inject(MakeEvent(WatchEventType::kAdded, {.name = "a", .version = 11}));
+  dispatcher_.RunReady();
+  dispatcher_.Advance(absl::Seconds(1));
+  resource_.Put({.name = "b"});
+  dispatcher_.RunReady();
+  const std::vector<ChangeRow> rows = Changes();
+  ASSERT_THAT(Told(), ElementsAre("ADDED b", "ADDED a", "ADDED a"));
+  EXPECT_EQ(rows[0].filter, "");
+  EXPECT_EQ(rows[1].filter, "stale");
+  EXPECT_EQ(rows[1].decision, "withheld");
+  EXPECT_EQ(rows[1].age, absl::Seconds(1));
+  EXPECT_EQ(rows[1].version, V(11));
+  EXPECT_EQ(rows[2].filter, "");
+  EXPECT_THAT(Changes({.resource = "", .limit = 2}), SizeIs(2));
+  EXPECT_THAT(Changes({.resource = "pods"}), IsEmpty());
+}
+
 TEST_F(ChangesTest, OnlyOfTheResourceAndOnlySoMany) {
   Replica();
   for (int i = 0; i < 5; ++i) resource_.Put({.name = StrCat("n", i)});

@@ -31,8 +31,8 @@ class Rewriting final : public EventFilter {
 class FilterChainTest : public testing::Test {
  protected:
   FilterChain With(EventFilterPtr filter) {
-    std::vector<EventFilterPtr> filters;
-    filters.push_back(std::move(filter));
+    std::vector<NamedFilter> filters;
+    filters.push_back({"test", std::move(filter)});
     return FilterChain(std::move(filters), stats_);
   }
   FilterChain WithRewriter(Rewriting::Rewriter rewrite) {
@@ -102,6 +102,40 @@ TEST_F(FilterChainTest, RefusesRewritesThatChangeWhatAnObjectIs) {
     EXPECT_EQ(chain.Rewrite(original), original);
   }
   EXPECT_EQ(stats_.rewrites_refused->value(), 6U);
+}
+
+TEST_F(FilterChainTest, RemembersItsLastDecisions) {
+  using Outcome = FilterDecision::Outcome;
+  FilterChain chain = With(std::make_unique<Greedy>());
+  chain.SetTime(MonotonicTime::FromNanos(7));
+  WatchEvent again = MakeEvent(WatchEventType::kModified, {.name = "a", .version = 5});
+  chain.Ingest(again, {.published = V(9), .known = known_.get()});
+  WatchEvent news = MakeEvent(WatchEventType::kDeleted, {.name = "a", .version = 10});
+  chain.Ingest(news, {.published = V(9), .known = known_.get()});
+  ASSERT_EQ(chain.decisions().size(), 2U);
+  const FilterDecision& withheld = chain.decisions()[0];
+  EXPECT_EQ(withheld.filter, "test");
+  EXPECT_EQ(withheld.outcome, Outcome::kWithheld);
+  EXPECT_EQ(withheld.name, "a");
+  EXPECT_EQ(withheld.version, V(5));
+  EXPECT_EQ(withheld.time, MonotonicTime::FromNanos(7));
+  EXPECT_EQ(chain.decisions()[1].outcome, Outcome::kDropRefused);
+  EXPECT_EQ(chain.decisions()[1].type, WatchEventType::kDeleted);
+  for (size_t i = 0; i < 2 * FilterChain::kDecisions; ++i) {
+    WatchEvent more = MakeEvent(WatchEventType::kModified, {.name = "a", .version = 5});
+    chain.Ingest(more, {.published = V(9), .known = known_.get()});
+  }
+  EXPECT_EQ(chain.decisions().size(), FilterChain::kDecisions);
+  EXPECT_EQ(chain.decisions()[0].outcome, Outcome::kWithheld);
+}
+
+TEST_F(FilterChainTest, RemembersWhichRewriteItRefused) {
+  FilterChain chain = WithRewriter([&](const ObjectPtr&) { return InternalError("cannot"); });
+  WatchEvent event = MakeEvent(WatchEventType::kModified, {.name = "a", .version = 10});
+  EXPECT_TRUE(chain.Ingest(event, {.published = V(9), .known = known_.get()}));
+  ASSERT_EQ(chain.decisions().size(), 1U);
+  EXPECT_EQ(OutcomeName(chain.decisions()[0].outcome), "rewriteRefused");
+  EXPECT_EQ(chain.decisions()[0].type, WatchEventType::kModified);
 }
 
 }  // namespace

@@ -26,7 +26,7 @@ constexpr std::string_view kInformer =
     "&allowWatchBookmarks=true&resourceVersion=0";
 
 std::unique_ptr<FilterChain> NoFilters(const GroupVersionResource&, FilterChainStats& stats) {
-  return std::make_unique<FilterChain>(std::vector<EventFilterPtr>(), stats);
+  return std::make_unique<FilterChain>(std::vector<NamedFilter>(), stats);
 }
 
 // The server as `weir run` runs it, stopped by the signal that a kubelet sends.

@@ -32,8 +32,8 @@ std::shared_ptr<TlsContext> ClientTls(const UpstreamTarget& target) {
 
 std::unique_ptr<FilterChain> MakeFilters(const std::vector<std::string>& names,
                                          FilterChainStats& stats) {
-  std::vector<EventFilterPtr> filters;
-  for (const std::string& name : names) filters.push_back(CreateFilter(name, {}).value());
+  std::vector<NamedFilter> filters;
+  for (const std::string& name : names) filters.push_back({name, CreateFilter(name, {}).value()});
   return std::make_unique<FilterChain>(std::move(filters), stats);
 }
 
