@@ -22,8 +22,17 @@ ChangeId IdOf(std::string_view uid, ResourceVersion version, WatchEventType type
 
 bool CanCompare(const CacheEvent& event) {
   return event.type == WatchEventType::kModified && event.previous != nullptr &&
-         event.object->representation() == Representation::kJson &&
-         event.previous->representation() == Representation::kJson;
+         event.object->representation() == event.previous->representation();
+}
+
+bool IsJson(const CacheEvent& event) {
+  return event.object->representation() == Representation::kJson;
+}
+
+absl::StatusOr<ChangedPaths> Compare(const CacheEvent& event) {
+  const std::string_view before = event.previous->raw();
+  const std::string_view after = event.object->raw();
+  return IsJson(event) ? FindChangedPaths(before, after) : FindChangedProtobufPaths(before, after);
 }
 
 }  // namespace
@@ -49,11 +58,11 @@ std::vector<ChangeRow> MergeChanges(std::vector<ChangeRow> rows, size_t limit) {
   return merged;
 }
 
-// Of the same change in two caches the one to show: that can be compared, of whole objects, of a
-// cache that selects least.
+// Of the same change in two caches the one to show: that can be compared, of whole objects, in the
+// encoding that says more, of a cache that selects least.
 bool ChangeReader::TellsMore(const Candidate& a, const Candidate& b) {
   const auto rank = [](const Candidate& c) {
-    return std::make_tuple(CanCompare(*c.event), !c.key->metadata_only,
+    return std::make_tuple(CanCompare(*c.event), !c.key->metadata_only, IsJson(*c.event),
                            c.key->label_selector.empty() && c.key->field_selector.empty(),
                            c.key->namespace_name.empty());
   };
@@ -125,9 +134,7 @@ std::vector<ChangeRow> ChangeReader::Take() {
       continue;
     }
     ++compared;
-    if (auto changed = FindChangedPaths(event.previous->raw(), event.object->raw()); changed.ok()) {
-      row.changed = *std::move(changed);
-    }
+    if (auto changed = Compare(event); changed.ok()) row.changed = *std::move(changed);
   }
   if (decisions_.empty()) return rows;
   std::move(decisions_.begin(), decisions_.end(), std::back_inserter(rows));

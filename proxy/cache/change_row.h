@@ -21,7 +21,7 @@ struct ChangeRow {
   WatchEventType type = WatchEventType::kModified;
   ResourceVersion version = {};
   absl::Duration age = {};  // Since it was published.
-  // Not set: the object came or went, its bytes are protobuf, or kMaxCompared was reached.
+  // Not set: the object came or went, or kMaxCompared was reached.
   std::optional<ChangedPaths> changed = {};
   // "": it is a change. Else what this filter decided, by OutcomeName().
   std::string filter = {};

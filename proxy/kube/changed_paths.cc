@@ -95,11 +95,6 @@ bool IsPlain(std::string_view name) {
   });
 }
 
-std::string PathOf(std::string_view parent, std::string_view name) {
-  if (!IsPlain(name)) return StrCat(parent, "[", JsonString(name), "]");
-  return parent.empty() ? std::string(name) : StrCat(parent, ".", name);
-}
-
 class Comparison {
  public:
   // REQUIRES: both are objects.
@@ -117,7 +112,7 @@ class Comparison {
         if (differs && !parent.empty() && !std::exchange(told_parent, true)) Add(parent);
         return true;
       }
-      const std::string path = PathOf(parent, name);
+      const std::string path = ChangedPathOf(parent, name);
       if (a != nullptr && b != nullptr) {
         if (depth + 1 < ChangedPaths::kMaxDepth && a->is_object() && b->is_object()) {
           Compare(*a, *b, path, depth + 1);
@@ -144,6 +139,11 @@ class Comparison {
 };
 
 }  // namespace
+
+std::string ChangedPathOf(std::string_view parent, std::string_view name) {
+  if (!IsPlain(name)) return StrCat(parent, "[", JsonString(name), "]");
+  return parent.empty() ? std::string(name) : StrCat(parent, ".", name);
+}
 
 absl::StatusOr<ChangedPaths> FindChangedPaths(std::string_view before, std::string_view after) {
   simdjson::dom::parser old_parser;

@@ -30,4 +30,14 @@ struct ChangedPaths {
 // with every write. Error: one of the two is not a JSON object.
 absl::StatusOr<ChangedPaths> FindChangedPaths(std::string_view before, std::string_view after);
 
+// The same of two objects in protobuf, each in its envelope. Their fields have numbers, and what
+// the numbers are called is known of the top level of the built-in kinds and of metadata: "spec",
+// "metadata.annotations[\"a.b/c\"]"; a number without a name is told as "field 5". Error: one of
+// the two is not such an object, or they are of two kinds.
+absl::StatusOr<ChangedPaths> FindChangedProtobufPaths(std::string_view before,
+                                                      std::string_view after);
+
+// "parent.name", or "parent[\"name\"]" where the name is no plain word.
+std::string ChangedPathOf(std::string_view parent, std::string_view name);
+
 }  // namespace weir

@@ -68,12 +68,12 @@ TEST_F(ChangesTest, OneChangeInSeveralCachesIsToldOnceByTheOneThatKnowsMost) {
   EXPECT_THAT(Told(), ElementsAre("MODIFIED a: data.content,metadata.labels", "ADDED a"));
 }
 
-TEST_F(ChangesTest, ProtobufIsToldWithoutPaths) {
+TEST_F(ChangesTest, ProtobufIsToldByTopLevelFields) {
   Replica(ConfigMaps(Representation::kProtobuf));
   resource_.Put({.name = "a", .data = "1"});
   resource_.Put({.name = "a", .data = "2"});
   dispatcher_.RunReady();
-  EXPECT_THAT(Told(), ElementsAre("MODIFIED a", "ADDED a"));
+  EXPECT_THAT(Told(), ElementsAre("MODIFIED a: data", "ADDED a"));
 }
 
 // The object's change is told of, too, though it has the same version.
