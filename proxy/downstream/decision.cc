@@ -151,7 +151,7 @@ ForwardReason DecideRead(const RequestHead& head, const DecisionOptions& options
     return reason;
   }
   decision.key.resource = decision.info.resource;
-  decision.key.namespace_name = decision.info.namespace_name;
+  decision.key.namespace_name = decision.info.object_namespace();
   decision.key.label_selector = decision.options.label_selector;
   decision.key.field_selector = decision.options.field_selector;
   const ResourcePolicy& policy = options.PolicyOf(decision.info.resource);

@@ -205,6 +205,13 @@ Decision DecideWatch(std::string_view query) {
   return Decide(Get("/api/v1/pods?watch=1&" + std::string(query)), {});
 }
 
+// Its path has its own name where others have that of their namespace.
+TEST(DecisionTest, ANamespaceIsInNone) {
+  const RequestHead head = Get("/api/v1/namespaces/a?resourceVersion=0");
+  EXPECT_EQ(Decide(head, {}).kind, Decision::Kind::kGet);
+  EXPECT_EQ(Decide(head, {}).key.namespace_name, "");
+}
+
 TEST(DecisionTest, WatchFromAVersionHasNoInitialEvents) {
   const Decision decision = DecideWatch("resourceVersion=9&timeoutSeconds=30");
   EXPECT_EQ(decision.kind, Decision::Kind::kWatch);
