@@ -22,7 +22,7 @@ struct Access {
   bool allowed = false;
   MonotonicTime proved;  // When it was asked: it has said so at this moment or later.
   bool known = false;    // It has said anything.
-  MonotonicTime failed;  // When it was last asked in vain.
+  MonotonicTime failed;  // When it was last asked and gave no such answer, but did not stay silent.
 
   friend bool operator==(const Access&, const Access&) = default;
 };

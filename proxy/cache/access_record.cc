@@ -45,8 +45,10 @@ void AccessRecord::OnReviewed(ReadVerb verb, MonotonicTime asked,
     LogWarning("cannot tell what Weir may read", {{"resource", resource_},
                                                   {"verb", ReadVerbName(verb)},
                                                   {"because", MessageOf(allowed.status())}});
-    // Those who wait for the answer need wait no longer.
-    table_.at(static_cast<size_t>(verb)).failed = dispatcher_.Now();
+    // Those who wait for the answer need wait no longer. Silence is none.
+    if (!IsTimeout(allowed.status())) {
+      table_.at(static_cast<size_t>(verb)).failed = dispatcher_.Now();
+    }
     return on_review_();
   }
   Note(verb, *allowed, asked);

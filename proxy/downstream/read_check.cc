@@ -28,16 +28,16 @@ ReadVerdict Wait(ForwardReason reason, Want want, ResourceVersion version = {}) 
   return {.kind = Kind::kWait, .reason = reason, .want = want, .version = version, .soon = false};
 }
 
-ReadVerdict CheckAccess(const Decision& decision, const CacheReplica& replica, MonotonicTime now,
-                        const ReadCheckOptions& options) {
+ReadVerdict CheckAccess(const Decision& decision, const CacheReplica& replica,
+                        const ReadMoment& moment, const ReadCheckOptions& options) {
   const Access& access = replica.access(VerbOf(decision.kind));
-  const absl::Duration max_age =
-      replica.upstream_healthy() ? options.access_max_age : options.access_max_age_cut_off;
-  const bool fresh = access.known && now - access.proved <= max_age;
+  const bool cut_off = moment.unanswered || !replica.upstream_healthy();
+  const absl::Duration max_age = cut_off ? options.access_max_age_cut_off : options.access_max_age;
+  const bool fresh = access.known && moment.now - access.proved <= max_age;
   if (!fresh) {
     // Not asked again at once.
-    const bool in_vain = access.failed > MonotonicTime() && now - access.failed <= kAskAgain;
-    if (in_vain) return Forward(ForwardReason::kAccess);
+    const bool in_vain = access.failed > MonotonicTime() && moment.now - access.failed <= kAskAgain;
+    if (in_vain || moment.unanswered) return Forward(ForwardReason::kAccess);
     return Wait(ForwardReason::kAccess, Want::kAccess);
   }
   return access.allowed ? Serve() : Forward(ForwardReason::kAccess);
@@ -92,7 +92,7 @@ ReadVerb VerbOf(Decision::Kind kind) {
 
 ReadVerdict CheckRead(const Decision& decision, const CacheReplica& replica,
                       const ReadMoment& moment, const ReadCheckOptions& options) {
-  ReadVerdict verdict = CheckAccess(decision, replica, moment.now, options);
+  ReadVerdict verdict = CheckAccess(decision, replica, moment, options);
   if (verdict.kind != Kind::kServe) return verdict;
   // A watch that goes on from a version is sent what comes after it, whenever that comes.
   const bool resumes = decision.kind == Decision::Kind::kWatch && !decision.initial_events &&

@@ -23,7 +23,8 @@ struct ReadVerdict {
 struct ReadCheckOptions {
   // How old the API server's word may be that Weir's credential may read this.
   absl::Duration access_max_age = absl::Seconds(30);
-  // The same while the API server cannot be asked: the cache's watch is down.
+  // The same while the API server cannot be asked: the cache's watch is down, or there is no
+  // answer.
   absl::Duration access_max_age_cut_off = absl::Minutes(10);
 };
 
@@ -35,6 +36,9 @@ struct ReadMoment {
   const ReadFloors& floors;
   ReadFloors::Told told;  // Of the resource and namespace that are asked for.
   MonotonicTime arrived, now;
+  // The API server was asked what Weir may read, and has been silent for as long as a request
+  // waits.
+  bool unanswered = false;
 };
 
 // Pure. REQUIRES: the replica is synced; decision.kind is not kForward. Does not look for the

@@ -118,7 +118,8 @@ void RoutedRequest::TryServe() {
                                         {.floors = context_.floors,
                                          .told = told_,
                                          .arrived = arrived_,
-                                         .now = context_.dispatcher.Now()},
+                                         .now = context_.dispatcher.Now(),
+                                         .unanswered = unanswered_},
                                         context_.options.check);
   switch (verdict.kind) {
     case ReadVerdict::Kind::kServe:
@@ -266,8 +267,10 @@ void RoutedRequest::CountFromCache() {
 
 void RoutedRequest::OnWaited() {
   const bool moment = wait_reason_ == ForwardReason::kFutureVersion && !asked_;
-  if (!moment) return Forward(wait_reason_);
-  moment_over_ = true;
+  const bool silence = wait_reason_ == ForwardReason::kAccess && !unanswered_;
+  if (!moment && !silence) return Forward(wait_reason_);
+  moment_over_ = moment_over_ || moment;
+  unanswered_ = unanswered_ || silence;
   TryServe();
 }
 

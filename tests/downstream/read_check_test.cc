@@ -37,7 +37,8 @@ class ReadCheckTest : public CacheFixture {
                      {.floors = floors_,
                       .told = floors_.Get(decision.key.resource, decision.key.namespace_name),
                       .arrived = arrived_,
-                      .now = dispatcher_.Now()},
+                      .now = dispatcher_.Now(),
+                      .unanswered = unanswered_},
                      {});
   }
   ReadVerdict Check(std::string_view target) { return Check(Of(target)); }
@@ -53,6 +54,7 @@ class ReadCheckTest : public CacheFixture {
   ReadFloors floors_;
   CacheReplica* replica_ = nullptr;
   MonotonicTime arrived_ = dispatcher_.Now();
+  bool unanswered_ = false;
 };
 
 constexpr std::string_view kList = "?resourceVersion=0";
@@ -152,6 +154,22 @@ TEST_F(ReadCheckTest, NobodyWaitsForAnAnswerThatHasFailed) {
   EXPECT_EQ(Check(kList).kind, Kind::kForward);
   dispatcher_.Advance(absl::Seconds(2));
   EXPECT_EQ(Check(kList).want, Want::kAccess);
+}
+
+// An API server that hangs looks as if it were there until a PING of its connection is missed.
+TEST_F(ReadCheckTest, TheLastWordCountsLongerWhileTheApiServerIsSilent) {
+  dispatcher_.Advance(absl::Minutes(9));
+  resource_.SetFaults(
+      [](FakeResource::Faults& faults) { faults.reviews.push_back(TimeoutError("hangs")); });
+  EXPECT_EQ(Check(kList).want, Want::kAccess);
+  replica_->WantAccess(ReadVerb::kList);
+  dispatcher_.RunReady();
+  EXPECT_EQ(Check(kList).want, Want::kAccess) << "silence is no answer";
+  unanswered_ = true;
+  EXPECT_EQ(Check(kList).kind, Kind::kServe);
+  dispatcher_.Advance(absl::Minutes(2));
+  EXPECT_EQ(Check(kList).kind, Kind::kForward) << "nobody waits twice";
+  EXPECT_EQ(Check(kList).reason, ForwardReason::kAccess);
 }
 
 TEST_F(ReadCheckTest, WhatIsUnclearNeedsAProof) {

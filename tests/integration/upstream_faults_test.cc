@@ -147,6 +147,29 @@ TEST_P(UpstreamFaultsIntegrationTest, EventBreaksOffWithTheConnection) {
   });
 }
 
+// What Weir may read was told a while ago, and now there is no answer to anything: who goes on from
+// a version that he was told, or takes any, is served on the last word.
+TEST_P(UpstreamFaultsIntegrationTest, ServerHangs) {
+  Create("a");
+  WeirOptions options;
+  options.router.check.access_max_age = absl::Milliseconds(1);
+  StartWeir(options);
+  WatchModel model;
+  Follow(*client_->Watch(kInformer), model);
+  EXPECT_EQ(client_->Get(kList).status, 200);
+  ASSERT_EQ(weir_->FromCache("list"), 1) << "it has been told that Weir may list, too";
+  server_.Inject({.times = -1, .kind = FakeFault::Kind::kSilence});
+  const double asked = weir_->Stat("weir_upstream_requests_total", {{"verb", "create"}});
+  EXPECT_EQ(client_->Get(kList).status, 200);
+  const auto resumed =
+      client_->Watch(StrCat("/api/v1/configmaps?watch=1&resourceVersion=", model.version()));
+  EXPECT_EQ(resumed->status(), 200);
+  EXPECT_GT(weir_->Stat("weir_upstream_requests_total", {{"verb", "create"}}), asked);
+  EXPECT_EQ(weir_->FromCache("list"), 2);
+  EXPECT_EQ(weir_->FromCache("watch"), 2);
+  server_.ClearFaults();
+}
+
 TEST_P(UpstreamFaultsIntegrationTest, ServerIsOverloaded) {
   Survive([this] {
     for (const int code : {429, 500, 503}) {
