@@ -152,20 +152,19 @@ void Reflector::OnWatchEvents(std::vector<WatchEvent> events) {
   }
   if (phase_ == Phase::kStreamListing) OnInitialEvents(events);
   if (phase_ == Phase::kWatching && !events.empty()) OnChanges(std::move(events));
-  if (!error.ok()) EndWatch(error);
+  if (!error.ok()) OnWatchClosed(std::move(error));
 }
 
 void Reflector::OnWatchClosed(absl::Status status) {
-  const bool of_use = phase_ == Phase::kWatching && opened_ && (any_event_ || Lasted());
-  if (!of_use || !IsUnavailable(status)) return EndWatch(status);
+  if (phase_ == Phase::kStreamListing) {
+    env_.stats.watch_ends->Add();
+    return OnStreamListFailed(status);
+  }
+  if (phase_ != Phase::kWatching) return;
   env_.stats.watch_ends->Add();
-  OnBrokenOff(status);
-}
-
-void Reflector::EndWatch(const absl::Status& status) {
-  if (phase_ != Phase::kStreamListing && phase_ != Phase::kWatching) return;
-  env_.stats.watch_ends->Add();
-  phase_ == Phase::kStreamListing ? OnStreamListFailed(status) : OnWatchFailed(status);
+  const bool of_use = opened_ && (any_event_ || Lasted());
+  if (of_use && IsUnavailable(status)) return OnBrokenOff(status);
+  OnWatchFailed(status);
 }
 
 void Reflector::OnListed(absl::StatusOr<ObjectList> listed) {

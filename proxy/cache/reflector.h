@@ -16,8 +16,8 @@
 namespace weir {
 
 // Mirrors one source: stream-list where the source can, else LIST and WATCH; resumes after every
-// end, lists again when it cannot. Before it can go on it waits, longer each time. Not thread-safe;
-// owned by a Cacher.
+// end, lists again when it cannot. Before it can go on it waits, longer each time, but
+// for a moment only where what broke off was of use. Not thread-safe; owned by a Cacher.
 class Reflector : private WatchHandler {
  public:
   // Every object at one version.
@@ -81,7 +81,6 @@ class Reflector : private WatchHandler {
   void StartWatch();
   void OnDeadline();
   void SetHealthy(bool healthy);
-  void EndWatch(const absl::Status& status);
 
   void OnListed(absl::StatusOr<ObjectList> listed);
   void OnInitialEvents(std::vector<WatchEvent>& events);
@@ -112,7 +111,7 @@ class Reflector : private WatchHandler {
   RequestHandle request_;  // Never destroyed while it may be calling: only by TakeStep().
   TimerPtr step_timer_, deadline_timer_;
   Backoff backoff_;
-  Backoff resume_backoff_;  // Of watches that were of use, but broke off early.
+  Backoff resume_backoff_;  // After watches that were of use and broke off.
   std::string trouble_;     // Why it waits.
 
   bool synced_ = false;
@@ -136,6 +135,7 @@ class Reflector : private WatchHandler {
   // Since the last watch that was of use.
   int short_watches_ = 0;
   int denials_ = 0;
+  MonotonicTime denied_since_;
   ResourceVersion undecodable_after_;
 };
 

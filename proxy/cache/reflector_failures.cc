@@ -20,6 +20,9 @@ bool IsDenial(const absl::Status& status) {
          IsNotAcceptable(status);
 }
 
+// An API server that starts may deny for so long what it will grant.
+constexpr absl::Duration kDeniedFor = absl::Seconds(2);
+
 }  // namespace
 
 void Reflector::OnListFailed(const absl::Status& status) {
@@ -63,7 +66,12 @@ void Reflector::OnWatchFailed(const absl::Status& status) {
 // At once, as client-go does: what was of use will be again. It may have failed for long before
 // that showed, though, so that until it is back nobody is told that this is up to date.
 void Reflector::OnBrokenOff(const absl::Status& status) {
-  if (Lasted()) resume_backoff_.Reset();
+  if (Lasted()) {
+    resume_backoff_.Reset();
+    backoff_.Reset();
+    short_watches_ = 0;
+    denials_ = 0;
+  }
   Retry(Step::kWatch, status, resume_backoff_.Next());
 }
 
@@ -115,15 +123,15 @@ void Reflector::OnUndecodable(const absl::Status& status) {
   RetryLater(again ? Step::kSync : Step::kWatch, status);
 }
 
-// An API server that has just started denies for a moment what it will soon grant: readers that
-// are being served are not cut off for one denial.
+// Readers that are being served are not cut off for a moment's denials (kDeniedFor).
 void Reflector::OnDenied(const absl::Status& status) {
   if (IsPermissionDenied(status) || IsUnauthenticated(status)) {
     const ReadVerb verb = phase_ == Phase::kListing ? ReadVerb::kList : ReadVerb::kWatch;
     callbacks_.on_access(verb, false, asked_at_);
   }
-  if (!synced_ || denials_ > 0) return GiveUp(status);
-  ++denials_;
+  const MonotonicTime now = env_.dispatcher.Now();
+  if (denials_++ == 0) denied_since_ = now;
+  if (!synced_ || now - denied_since_ >= kDeniedFor) return GiveUp(status);
   RetryLater(phase_ == Phase::kWatching ? Step::kWatch : Step::kSync, status);
 }
 

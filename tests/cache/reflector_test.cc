@@ -134,6 +134,25 @@ TEST_F(ReflectorTest, GoesOnAtOnceAfterAWatchThatWasOfUseBrokeOff) {
   EXPECT_EQ(resource_.watches(), 3);
 }
 
+// What was refused before a watch that lasted says nothing of what comes after it.
+TEST_F(ReflectorTest, AWatchThatLastedIsANewStart) {
+  CacheReplica& replica = Replica();
+  for (int i = 0; i < 3; ++i) {
+    resource_.SetFaults([](auto& faults) {
+      faults.watches = {UnavailableError("1"), UnavailableError("2"), UnavailableError("3"),
+                        UnavailableError("4"), PermissionDeniedError("starting")};
+    });
+    resource_.CutWatches(UnavailableError("outage"));
+    dispatcher_.Advance(absl::Minutes(1));
+    EXPECT_EQ(replica.state(), CacheReplica::State::kSynced);
+    EXPECT_TRUE(replica.upstream_healthy());
+  }
+  resource_.SetFaults([](auto& faults) { faults.watches = {UnavailableError("1")}; });
+  resource_.CutWatches(UnavailableError("once more"));
+  dispatcher_.Advance(absl::Seconds(1));
+  EXPECT_TRUE(replica.upstream_healthy()) << "the waits have grown on";
+}
+
 // Each brings something and breaks off: that is not asked for hundreds of times a second.
 TEST_F(ReflectorTest, GoesOnLessOftenWhereWatchesBreakOffEarlyAgainAndAgain) {
   Replica();
@@ -349,9 +368,11 @@ TEST_F(ReflectorTest, IsUnavailableWhereListsMakeNoSense) {
   EXPECT_EQ(Replica().state(), CacheReplica::State::kUnavailable);
 }
 
-TEST_F(ReflectorTest, SurvivesOneDenialButNotTwo) {
+TEST_F(ReflectorTest, SurvivesDenialsForAMomentButNoLonger) {
   CacheReplica& replica = Replica();
-  resource_.SetFaults([](auto& faults) { faults.watches = {PermissionDeniedError("starting")}; });
+  resource_.SetFaults([](auto& faults) {
+    faults.watches = {PermissionDeniedError("starting"), NotFoundError("starting")};
+  });
   resource_.CutWatches(UnavailableError("restart"));
   dispatcher_.Advance(absl::Seconds(10));
   EXPECT_EQ(replica.state(), CacheReplica::State::kSynced);
@@ -360,7 +381,8 @@ TEST_F(ReflectorTest, SurvivesOneDenialButNotTwo) {
   dispatcher_.RunReady();
 
   resource_.SetFaults([](auto& faults) {
-    faults.watches = {PermissionDeniedError("no"), PermissionDeniedError("no")};
+    faults.watches = {PermissionDeniedError("no"), PermissionDeniedError("no"),
+                      PermissionDeniedError("no")};
   });
   resource_.CutWatches(UnavailableError("reset"));
   dispatcher_.Advance(absl::Seconds(10));
