@@ -41,8 +41,9 @@ class CacheReplica {
   // when the state turns kUnavailable.
   const RevisionPtr& newest() const;
   const std::optional<ListEnvelope>& envelope() const;  // How a LIST is framed; once known.
-  // The last object that was there had a namespace. What a kind without has none of is for the API
-  // server to say: 404 for a path with a namespace, 400 for a selector metadata.namespace.
+  // Its objects have namespaces; so far as the newest state that had any object has shown. Of a
+  // kind without, what a request for one namespace means is for the API server to say: a path is
+  // 404, a selector on metadata.namespace 400.
   bool namespaced() const;
   // What a bookmark says its object is; "" while nothing has told.
   const std::string& api_version() const;

@@ -13,11 +13,17 @@ namespace {
 
 // What makes a change the same one in two caches. A deletion that was found out by a relist may
 // have the version of the change before it.
-using ChangeId = std::tuple<std::string_view, ResourceVersion, bool, std::string_view>;
+using ChangeId =
+    std::tuple<std::string_view, ResourceVersion, bool, std::string_view, std::string_view>;
 
 ChangeId IdOf(std::string_view uid, ResourceVersion version, WatchEventType type,
-              std::string_view filter = {}) {
-  return {uid, version, type == WatchEventType::kDeleted, filter};
+              std::string_view filter = {}, std::string_view decision = {}) {
+  return {uid, version, type == WatchEventType::kDeleted, filter, decision};
+}
+
+bool TellsMore(const ChangeRow& a, const ChangeRow& b) {
+  return std::make_tuple(a.changed.has_value(), a.in_full) >
+         std::make_tuple(b.changed.has_value(), b.in_full);
 }
 
 bool CanCompare(const CacheEvent& event) {
@@ -45,11 +51,11 @@ std::vector<ChangeRow> MergeChanges(std::vector<ChangeRow> rows, size_t limit) {
   std::vector<size_t> kept;  // Of `rows`, which the ids point into.
   for (size_t i = 0; i < rows.size(); ++i) {
     const ChangeRow& row = rows[i];
-    const auto [place, is_new] =
-        places.try_emplace(IdOf(row.uid, row.version, row.type, row.filter), kept.size());
+    const auto [place, is_new] = places.try_emplace(
+        IdOf(row.uid, row.version, row.type, row.filter, row.decision), kept.size());
     if (is_new) {
       kept.push_back(i);
-    } else if (row.changed && !rows[kept[place->second]].changed) {
+    } else if (TellsMore(row, rows[kept[place->second]])) {
       kept[place->second] = i;
     }
   }
@@ -135,6 +141,7 @@ std::vector<ChangeRow> ChangeReader::Take() {
     }
     ++compared;
     if (auto changed = Compare(event); changed.ok()) row.changed = *std::move(changed);
+    row.in_full = IsJson(event) && !candidate.key->metadata_only;
   }
   if (decisions_.empty()) return rows;
   std::move(decisions_.begin(), decisions_.end(), std::back_inserter(rows));

@@ -23,6 +23,7 @@ struct ChangeRow {
   absl::Duration age = {};  // Since it was published.
   // Not set: the object came or went, or kMaxCompared was reached.
   std::optional<ChangedPaths> changed = {};
+  bool in_full = false;  // Of all that `changed` could name: a whole object, in JSON.
   // "": it is a change. Else what this filter decided, by OutcomeName().
   std::string filter = {};
   std::string_view decision = {};

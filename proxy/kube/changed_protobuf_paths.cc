@@ -39,7 +39,7 @@ constexpr std::array<std::string_view, 18> kMetaNames = {"",
                                                          "managedFields"};
 
 // The built-in kinds whose fields 2, 3, ... are not spec and status, by the generated.proto files
-// of k8s.io/api 0.36. That of a kind is the same in all versions of its group.
+// of k8s.io/api 0.36, in every version that is still served. Event is not one that is ever cached.
 struct KindFields {
   std::string_view kind;
   std::array<std::string_view, 7> names;  // From number 2.
@@ -68,7 +68,16 @@ constexpr KindFields kOtherKinds[] = {
 };
 constexpr KindFields kUsualKind = {"", {"spec", "status"}};
 
-const KindFields& FieldsOf(std::string_view kind) {
+constexpr KindFields kUnknownKind = {"", {}};
+
+// Aggregated API servers have groups of other names, and kinds of the same.
+bool IsBuiltIn(std::string_view api_version) {
+  const std::string_view group = api_version.substr(0, api_version.find('/'));
+  return group.find('.') == std::string_view::npos || group.ends_with(".k8s.io");
+}
+
+const KindFields& FieldsOf(std::string_view api_version, std::string_view kind) {
+  if (!IsBuiltIn(api_version)) return kUnknownKind;
   const auto* const other = std::find_if(std::begin(kOtherKinds), std::end(kOtherKinds),
                                          [kind](const KindFields& k) { return k.kind == kind; });
   return other == std::end(kOtherKinds) ? kUsualKind : *other;
@@ -214,7 +223,8 @@ absl::StatusOr<ChangedPaths> FindChangedProtobufPaths(std::string_view before,
   WEIR_RETURN_IF_ERROR(ReadProtobufObject(after, b));
   if (a.kind.In(before) != b.kind.In(after)) return InvalidArgumentError("objects of two kinds");
   Comparison comparison;
-  if (!comparison.Compare(a.message.In(before), b.message.In(after), FieldsOf(a.kind.In(before)))) {
+  if (!comparison.Compare(a.message.In(before), b.message.In(after),
+                          FieldsOf(a.api_version.In(before), a.kind.In(before)))) {
     return InvalidArgumentError("a cut or bad field");
   }
   return comparison.Take();

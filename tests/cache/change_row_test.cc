@@ -76,6 +76,29 @@ TEST_F(ChangesTest, ProtobufIsToldByTopLevelFields) {
   EXPECT_THAT(Told(), ElementsAre("MODIFIED a: data", "ADDED a"));
 }
 
+TEST(MergeChangesTest, TheOneWorkerThatKnowsMoreIsHeard) {
+  ChangeRow protobuf{.resource = "pods", .name = "a", .uid = "u"};
+  protobuf.changed = ChangedPaths{.paths = {"spec"}};
+  ChangeRow json = protobuf;
+  json.changed->paths = {"spec.replicas"};
+  json.in_full = true;
+  json.age = absl::Milliseconds(1);
+  ChangeRow unknown = json;
+  unknown.changed.reset();
+  const auto merged = MergeChanges({unknown, protobuf, json}, 10);
+  ASSERT_THAT(merged, SizeIs(1));
+  EXPECT_THAT(merged[0].changed->paths, ElementsAre("spec.replicas"));
+}
+
+TEST(MergeChangesTest, EachDecisionIsTold) {
+  ChangeRow dropped{.resource = "pods", .name = "a", .uid = "u"};
+  dropped.filter = "own";
+  dropped.decision = "dropRefused";
+  ChangeRow rewritten = dropped;
+  rewritten.decision = "rewriteRefused";
+  EXPECT_THAT(MergeChanges({dropped, rewritten, dropped}, 10), SizeIs(2));
+}
+
 // The object's change is told of, too, though it has the same version.
 TEST_F(ChangesTest, WhatAFilterHasWithheldIsToldOnceAmongThem) {
   CacheKey metadata = ConfigMaps();

@@ -32,9 +32,10 @@ std::string Entry(uint32_t number, std::string_view key, std::string_view value)
   return Field(number, StrCat(Field(1, key), Field(2, value)));
 }
 // Of the fields of an object of that kind, as a watch event holds it.
-std::string Of(std::string_view kind, std::string_view message) {
-  return StrCat(kProtobufMagic, Field(1, StrCat(Field(1, "v1"), Field(2, kind))), Field(2, message),
-                kProtobufUnknownTail);
+std::string Of(std::string_view kind, std::string_view message,
+               std::string_view api_version = "v1") {
+  return StrCat(kProtobufMagic, Field(1, StrCat(Field(1, api_version), Field(2, kind))),
+                Field(2, message), kProtobufUnknownTail);
 }
 std::string Meta(std::string_view fields) { return Field(1, fields); }
 
@@ -66,6 +67,17 @@ TEST(ChangedProtobufPathsTest, NamesTheFieldsOfOtherKinds) {
   EXPECT_THAT(Paths("PriorityClass", Number(2, 1), Number(2, 2)), ElementsAre("value"));
   EXPECT_THAT(Paths("Endpoints", Field(2, "x"), Field(9, "y")), ElementsAre("field 9", "subsets"))
       << "a field of a later version";
+}
+
+TEST(ChangedProtobufPathsTest, NamesNothingOfAKindThatIsNotBuiltIn) {
+  for (const auto& [version, path] :
+       {std::pair("authorization.openshift.io/v1", "field 2"),
+        std::pair("rbac.authorization.k8s.io/v1", "subjects"), std::pair("apps/v1", "subjects")}) {
+    const auto changed = FindChangedProtobufPaths(Of("ClusterRoleBinding", Field(2, "a"), version),
+                                                  Of("ClusterRoleBinding", Field(2, "b"), version));
+    ASSERT_TRUE(changed.ok());
+    EXPECT_THAT(changed->paths, ElementsAre(path)) << version;
+  }
 }
 
 TEST(ChangedProtobufPathsTest, LooksIntoMetadata) {
