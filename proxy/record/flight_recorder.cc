@@ -132,8 +132,8 @@ bool FlightRecorder::Remember(const SeenEvent& event, LastEvents& last) {
   if (!last.uid.empty() && last.uid != event.uid) ErasePending(last.uid);
   last.uid = event.uid;
   last.deleted = deleted;
+  if (last.events.size() == kEventsOfAnObject) last.events.erase(last.events.begin());
   last.events.push_back({.version = event.version, .published = event.published});
-  if (last.events.size() > kEventsOfAnObject) last.events.erase(last.events.begin());
   return true;
 }
 
@@ -177,7 +177,7 @@ void FlightRecorder::NotePending(const SeenEvent& event, ResourceRecord& resourc
     if (!std::exchange(action->counted, true)) {
       resource.event_to_action->Observe(action->came - event.published);
     }
-    resource.acts = true;
+    NoteActs(resource);
     return;
   }
   Pending* pending = FindPending(event.uid);
@@ -192,6 +192,21 @@ void FlightRecorder::NotePending(const SeenEvent& event, ResourceRecord& resourc
   pending->name = event.name;
   pending->version = event.version;
   pending->asks = event.asks;
+}
+
+// What waits of it is from now on not among those that nobody will ever do anything about.
+void FlightRecorder::NoteActs(ResourceRecord& resource) {
+  if (std::exchange(resource.acts, true)) return;
+  std::vector<std::string> uids;
+  idle_pending_.ForEach([&](const std::string& uid, const Pending& pending) {
+    if (pending.resource == &resource) uids.push_back(uid);
+  });
+  for (const std::string& uid : uids) {
+    bool dropped = false;
+    pending_.Get(uid, &dropped) = *idle_pending_.Find(uid);
+    if (dropped) dropped_pending_->Add();
+    idle_pending_.Erase(uid);
+  }
 }
 
 FlightRecorder::Action* FlightRecorder::ActionAfter(const std::string& uid,
@@ -246,6 +261,7 @@ void FlightRecorder::NoteLate(const SeenWrite& write, LastEvent& event, Resource
 // many is never the first, which answers the oldest event.
 void FlightRecorder::Act(const std::string& uid, const SeenWrite& write) {
   Actions& actions = Get(actions_, uid);
+  Forget(actions);
   const auto at = actions.insert(
       std::upper_bound(actions.begin(), actions.end(), write.came,
                        [](MonotonicTime came, const Action& a) { return came < a.came; }),
@@ -255,14 +271,19 @@ void FlightRecorder::Act(const std::string& uid, const SeenWrite& write) {
     at->counted = true;
     pending->resource->event_to_action->Observe(write.came - pending->since, write.audit_id,
                                                 absl::Now());
-    pending->resource->acts = true;
+    ResourceRecord& resource = *pending->resource;
     ErasePending(uid);
+    NoteActs(resource);
   }
+}
+
+// Makes room for one more.
+void FlightRecorder::Forget(Actions& actions) {
   const MonotonicTime now = dispatcher_.Now();
   while (actions.size() > 1 && now - actions.front().came > kActionsFor) {
     actions.erase(actions.begin());
   }
-  if (actions.size() > kActionsOfAnObject) {
+  if (actions.size() == kActionsOfAnObject) {
     actions.erase(actions.begin() + static_cast<std::ptrdiff_t>(actions.size() / 2));
   }
 }

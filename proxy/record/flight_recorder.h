@@ -39,7 +39,7 @@ struct BusyObject {
 
 struct FlightRecorderOptions {
   absl::Duration stuck_after = absl::Seconds(10);
-  // What all of this takes is 2 MB at most, with names as long as pods' are.
+  // What all of this takes is 2 MiB at most, with names as long as those of pods.
   size_t max_pending = 2048;      // Objects that something is to be done about,
   size_t max_idle_pending = 512;  // and those of resources that nobody acts on.
   size_t max_remembered = 1536;   // Each of: writes, actions, objects' last events.
@@ -100,9 +100,11 @@ class FlightRecorder {
   void NoteOwn(const SeenEvent& event, MonotonicTime answered, ResourceRecord& resource);
   void NoteOthers(const SeenEvent& event, ResourceRecord& resource);
   void NotePending(const SeenEvent& event, ResourceRecord& resource);
+  void NoteActs(ResourceRecord& resource);
   // The write that an event of this uid, published then, led to, if it is known already.
   Action* ActionAfter(const std::string& uid, MonotonicTime published);
   void Act(const std::string& uid, const SeenWrite& write);
+  void Forget(Actions& actions);
   // A write whose event was told of first.
   void NoteLate(const SeenWrite& write, LastEvent& event, ResourceRecord& resource,
                 BusyRecord& busy);
