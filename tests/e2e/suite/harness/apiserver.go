@@ -171,7 +171,7 @@ func (s *APIServer) NewPlainUser() string {
 }
 
 func (s *APIServer) start() error {
-	binary, err := Binary("weir-testapiserver")
+	binary, err := Binary(apiServerProgram())
 	if err != nil {
 		return err
 	}

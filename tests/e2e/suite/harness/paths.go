@@ -44,6 +44,24 @@ func Binary(name string) (string, error) {
 	return path, nil
 }
 
+// apiServerProgram is the API server that the tests are run with.
+func apiServerProgram() string {
+	if version := ServerVersion(); version != newestServer {
+		return "weir-testapiserver-" + version
+	}
+	return "weir-testapiserver"
+}
+
+const newestServer = "1.36"
+
+// ServerVersion is that of the API server, by E2E_SERVER.
+func ServerVersion() string {
+	if version := os.Getenv("E2E_SERVER"); version != "" {
+		return version
+	}
+	return newestServer
+}
+
 // FreeAddress returns a loopback address nobody listens on. Another process may
 // take it before its user does; the kernel hands ports out in turn, so this is rare.
 func FreeAddress() (string, error) {
