@@ -3,6 +3,7 @@
 // weir-simulator: the tests' fake API server as a program, for demos and for trying things out on
 // a machine without Kubernetes. It keeps its objects in memory and forgets them when it ends.
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <fstream>
@@ -23,6 +24,7 @@ struct SimulatorOptions {
   int objects = 0;
   int object_bytes = 1000;
   double updates_per_second = 0;
+  int restart_changes = 0;
 };
 
 std::string Base64(std::string_view text) {
@@ -94,11 +96,27 @@ class Writer {
   uint64_t written_ = 0;
 };
 
+// As if it had been killed and started again: connections are cut, and it knows no version from
+// before. Objects spread over all of them change in between.
+void Restart(FakeApiServer& server, const SimulatorOptions& options, int number) {
+  server.Stop();
+  const std::string patch = StrCat(R"({"data":{"counter":"restart )", number, "\"}}");
+  for (int i = 0; i < std::min(options.restart_changes, options.objects); ++i) {
+    const int64_t object = int64_t{i} * options.objects / options.restart_changes;
+    server.Patch("configmaps", "default", StrCat("object-", object), patch);
+  }
+  server.Compact();
+  server.Start();
+  std::printf("restarted %d\n", number);
+  std::fflush(stdout);
+}
+
 int Run(const SimulatorOptions& options) {
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGINT);
   sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGUSR1);
   // Before there are threads, so that none of them takes the signal.
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 
@@ -121,7 +139,9 @@ int Run(const SimulatorOptions& options) {
   std::printf("listening on https://%s:%d\n", server.host().c_str(), server.port());
   std::fflush(stdout);
   int signal = 0;
-  sigwait(&signals, &signal);
+  for (int number = 1; sigwait(&signals, &signal) == 0 && signal == SIGUSR1; ++number) {
+    Restart(server, options, number);
+  }
   server.With([&](FakeApiState&) { writer.reset(); });
   return 0;
 }
@@ -139,6 +159,8 @@ int main(int argc, char** argv) {
   app.add_option("--object-bytes", options.object_bytes, "size of each")->capture_default_str();
   app.add_option("--updates-per-second", options.updates_per_second,
                  "changes to them, in the background");
+  app.add_option("--restart-changes", options.restart_changes,
+                 "SIGUSR1 is a restart: so many of them change in it");
   CLI11_PARSE(app, argc, argv);
   return weir::Run(options);
 }
