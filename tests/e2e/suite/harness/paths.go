@@ -46,20 +46,20 @@ func Binary(name string) (string, error) {
 
 // apiServerProgram is the API server that the tests are run with.
 func apiServerProgram() string {
-	if version := ServerVersion(); version != newestServer {
+	if version := ServerVersion(); version != NewestServer {
 		return "weir-testapiserver-" + version
 	}
 	return "weir-testapiserver"
 }
 
-const newestServer = "1.36"
+const NewestServer = "1.36"
 
 // ServerVersion is that of the API server, by E2E_SERVER.
 func ServerVersion() string {
 	if version := os.Getenv("E2E_SERVER"); version != "" {
 		return version
 	}
-	return newestServer
+	return NewestServer
 }
 
 // FreeAddress returns a loopback address nobody listens on. Another process may
