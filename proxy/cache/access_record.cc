@@ -45,8 +45,10 @@ void AccessRecord::OnReviewed(ReadVerb verb, MonotonicTime asked,
     LogWarning("cannot tell what Weir may read", {{"resource", resource_},
                                                   {"verb", ReadVerbName(verb)},
                                                   {"because", MessageOf(allowed.status())}});
-    // Those who wait for the answer need wait no longer. Silence is none.
-    if (!IsTimeout(allowed.status())) {
+    // Those who wait for the answer need wait no longer. Silence is none, nor is a connection that
+    // breaks: its watches may not have been told yet.
+    const bool answered = !IsTimeout(allowed.status()) && !IsUnavailable(allowed.status());
+    if (answered) {
       table_.at(static_cast<size_t>(verb)).failed = dispatcher_.Now();
     }
     return on_review_();

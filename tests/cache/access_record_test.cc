@@ -61,12 +61,27 @@ TEST_F(AccessRecordTest, AsksOnceForEachVerb) {
   EXPECT_TRUE(replica.access(ReadVerb::kList).allowed);
 }
 
+TEST_F(AccessRecordTest, SilenceSaysNothing) {
+  CacheReplica& replica = Replica();
+  const Access before = replica.access(ReadVerb::kWatch);
+  for (const absl::Status& silence : {UnavailableError("down"), TimeoutError("hangs")}) {
+    resource_.SetFaults([&](auto& faults) { faults.reviews = {silence}; });
+    dispatcher_.Advance(absl::Seconds(1));
+    replica.WantAccess(ReadVerb::kWatch);
+    dispatcher_.RunReady();
+    EXPECT_EQ(replica.access(ReadVerb::kWatch), before);
+  }
+  replica.WantAccess(ReadVerb::kWatch);
+  dispatcher_.RunReady();
+  EXPECT_EQ(replica.access(ReadVerb::kWatch).proved, dispatcher_.Now()) << "asked again";
+}
+
 TEST_F(AccessRecordTest, AFailedReviewSaysOnlyThatItFailed) {
   CacheReplica& replica = Replica();
   const int changes = changes_;
   const Access before = replica.access(ReadVerb::kWatch);
   resource_.SetFaults([](auto& faults) {
-    faults.reviews = {UnavailableError("down")};
+    faults.reviews = {InternalError("broken")};
     faults.denied = {ReadVerb::kWatch};
   });
   dispatcher_.Advance(absl::Seconds(1));

@@ -147,7 +147,7 @@ TEST_F(ReadCheckTest, AnObjectIsNotWorthAProof) {
 TEST_F(ReadCheckTest, NobodyWaitsForAnAnswerThatHasFailed) {
   dispatcher_.Advance(absl::Seconds(31));
   resource_.SetFaults(
-      [](FakeResource::Faults& faults) { faults.reviews.push_back(UnavailableError("no")); });
+      [](FakeResource::Faults& faults) { faults.reviews.push_back(PermissionDeniedError("no")); });
   EXPECT_EQ(Check(kList).want, Want::kAccess);
   replica_->WantAccess(ReadVerb::kList);
   dispatcher_.RunReady();
@@ -159,12 +159,13 @@ TEST_F(ReadCheckTest, NobodyWaitsForAnAnswerThatHasFailed) {
 // An API server that hangs looks as if it were there until a PING of its connection is missed.
 TEST_F(ReadCheckTest, TheLastWordCountsLongerWhileTheApiServerIsSilent) {
   dispatcher_.Advance(absl::Minutes(9));
-  resource_.SetFaults(
-      [](FakeResource::Faults& faults) { faults.reviews.push_back(TimeoutError("hangs")); });
-  EXPECT_EQ(Check(kList).want, Want::kAccess);
-  replica_->WantAccess(ReadVerb::kList);
-  dispatcher_.RunReady();
-  EXPECT_EQ(Check(kList).want, Want::kAccess) << "silence is no answer";
+  for (const absl::Status& silence : {TimeoutError("hangs"), UnavailableError("broke")}) {
+    resource_.SetFaults([&](FakeResource::Faults& faults) { faults.reviews.push_back(silence); });
+    EXPECT_EQ(Check(kList).want, Want::kAccess);
+    replica_->WantAccess(ReadVerb::kList);
+    dispatcher_.RunReady();
+    EXPECT_EQ(Check(kList).want, Want::kAccess) << "that is no answer";
+  }
   unanswered_ = true;
   EXPECT_EQ(Check(kList).kind, Kind::kServe);
   dispatcher_.Advance(absl::Minutes(2));
