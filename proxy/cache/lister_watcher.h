@@ -81,7 +81,8 @@ class ListerWatcher {
   [[nodiscard]] virtual RequestHandle ListMetadata(ResourceVersion at_least,
                                                    VersionsCallback done) = 0;
   // Whether Weir's own credential may do that in the scope of this source
-  // (SelfSubjectAccessReview, authorization.k8s.io/v1).
+  // (SelfSubjectAccessReview, authorization.k8s.io/v1). Unavailable or a timeout: there was no
+  // answer; any other error: there was one, and it did not say.
   using AccessCallback = std::function<void(absl::StatusOr<bool>)>;
   [[nodiscard]] virtual RequestHandle ReviewAccess(ReadVerb verb, AccessCallback done) = 0;
 };

@@ -72,7 +72,8 @@ class AccessCall final : public ApiCall {
     const ListerWatcher::AccessCallback done = std::exchange(done_, nullptr);
     if (!status.ok()) {
       stats_.access_unknown->Add();
-      return done(std::move(status));
+      const bool like_silence = IsUnavailable(status) || IsTimeout(status);
+      return done(refused() && like_silence ? InternalError(MessageOf(status)) : status);
     }
     (allowed_ ? stats_.access_allowed : stats_.access_denied)->Add();
     done(allowed_);

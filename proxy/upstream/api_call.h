@@ -45,6 +45,8 @@ class ApiCall : public Cancellable, private ResponseHandler {
   void ExpectWithin(absl::Duration limit);
   // Ends the call with OnDone(reason), in a later turn. For use in OnData.
   void Fail(absl::Status reason);
+  // The API server has answered, and its answer was an error.
+  bool refused() const { return status_ != 0 && !accepted_; }
 
   // These are called as the last act of a callback: they may destroy the call.
   // A successful answer in the right encoding has begun.

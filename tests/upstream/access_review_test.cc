@@ -122,6 +122,22 @@ TEST_F(AccessReviewCallTest, NotBeingAllowedToAskSaysNothing) {
   EXPECT_EQ(Reviews("failed"), 1);
 }
 
+class AccessReviewErrorTest : public AccessReviewCallTest,
+                              public testing::WithParamInterface<int> {};
+
+INSTANTIATE_TEST_SUITE_P(Codes, AccessReviewErrorTest, testing::Values(429, 500, 503, 504));
+
+// A request that waits is then forwarded: it may be answered, or refused, where the question was
+// not.
+TEST_P(AccessReviewErrorTest, AnErrorIsNoSilence) {
+  Review(ReadVerb::kGet);
+  Answer(GetParam(), StrCat(R"({"kind":"Status","apiVersion":"v1","status":"Failure","code":)",
+                            GetParam(), "}"));
+  ASSERT_FALSE(allowed_.ok());
+  EXPECT_FALSE(IsUnavailable(allowed_.status()) || IsTimeout(allowed_.status()))
+      << allowed_.status();
+}
+
 TEST_F(AccessReviewCallTest, AnEndlessAnswerIsRefused) {
   Review(ReadVerb::kGet);
   Answer(201, std::string(2 << 20, ' '));
@@ -132,7 +148,7 @@ TEST_F(AccessReviewCallTest, SilenceHasAnEnd) {
   Review(ReadVerb::kGet);
   dispatcher_.Advance(absl::Minutes(1));
   EXPECT_EQ(calls_, 1);
-  EXPECT_FALSE(allowed_.ok());
+  EXPECT_TRUE(IsTimeout(allowed_.status())) << allowed_.status();
 }
 
 TEST_F(AccessReviewCallTest, DestroyingItCancels) {
