@@ -28,12 +28,17 @@ ReadVerdict Wait(ForwardReason reason, Want want, ResourceVersion version = {}) 
   return {.kind = Kind::kWait, .reason = reason, .want = want, .version = version, .soon = false};
 }
 
+absl::Duration MaxAgeOfAccess(const CacheReplica& replica, const ReadMoment& moment,
+                              const ReadCheckOptions& options) {
+  if (!replica.upstream_healthy()) return options.access_max_age_cut_off;
+  return moment.unanswered ? options.access_max_age_silent : options.access_max_age;
+}
+
 ReadVerdict CheckAccess(const Decision& decision, const CacheReplica& replica,
                         const ReadMoment& moment, const ReadCheckOptions& options) {
   const Access& access = replica.access(VerbOf(decision.kind));
-  const bool cut_off = moment.unanswered || !replica.upstream_healthy();
-  const absl::Duration max_age = cut_off ? options.access_max_age_cut_off : options.access_max_age;
-  const bool fresh = access.known && moment.now - access.proved <= max_age;
+  const bool fresh =
+      access.known && moment.now - access.proved <= MaxAgeOfAccess(replica, moment, options);
   if (!fresh) {
     // Not asked again at once.
     const bool in_vain = access.failed > MonotonicTime() && moment.now - access.failed <= kAskAgain;

@@ -23,8 +23,10 @@ struct ReadVerdict {
 struct ReadCheckOptions {
   // How old the API server's word may be that Weir's credential may read this.
   absl::Duration access_max_age = absl::Seconds(30);
-  // The same while the API server cannot be asked: the cache's watch is down, or there is no
-  // answer.
+  // The same while it does not answer that question although the cache's watch seems to be up:
+  // until a missed PING shows that it hangs (45 s), and the API server is known to be out of reach.
+  absl::Duration access_max_age_silent = absl::Seconds(90);
+  // The same while the API server cannot be asked: the cache's watch is down.
   absl::Duration access_max_age_cut_off = absl::Minutes(10);
 };
 
