@@ -48,9 +48,7 @@ void AccessRecord::OnReviewed(ReadVerb verb, MonotonicTime asked,
     // Those who wait for the answer need wait no longer. Silence is none, nor is a connection that
     // breaks: its watches may not have been told yet.
     const bool answered = !IsTimeout(allowed.status()) && !IsUnavailable(allowed.status());
-    if (answered) {
-      table_.at(static_cast<size_t>(verb)).failed = dispatcher_.Now();
-    }
+    if (answered) table_.at(static_cast<size_t>(verb)).failed = dispatcher_.Now();
     return on_review_();
   }
   Note(verb, *allowed, asked);

@@ -224,7 +224,7 @@ bool Reflector::HandOver(Snapshot snapshot) {
   synced_ = true;
   last_ = watched_ = version;
   last_sync_ = env_.dispatcher.Now();
-  denials_ = 0;
+  denied_since_.reset();
   return true;
 }
 
@@ -242,7 +242,7 @@ void Reflector::OnChanges(std::vector<WatchEvent> events) {
   }
   backoff_.Reset();
   short_watches_ = 0;
-  denials_ = 0;
+  denied_since_.reset();
 }
 
 }  // namespace weir

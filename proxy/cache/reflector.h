@@ -16,8 +16,8 @@
 namespace weir {
 
 // Mirrors one source: stream-list where the source can, else LIST and WATCH; resumes after every
-// end, lists again when it cannot. Before it can go on it waits, longer each time, but
-// for a moment only where what broke off was of use. Not thread-safe; owned by a Cacher.
+// end, lists again when it cannot. Before it can go on it waits, longer each time, but for a moment
+// only where what broke off was of use. Not thread-safe; owned by a Cacher.
 class Reflector : private WatchHandler {
  public:
   // Every object at one version.
@@ -134,8 +134,7 @@ class Reflector : private WatchHandler {
   absl::Duration lifetime_;
   // Since the last watch that was of use.
   int short_watches_ = 0;
-  int denials_ = 0;
-  MonotonicTime denied_since_;
+  std::optional<MonotonicTime> denied_since_;
   ResourceVersion undecodable_after_;
 };
 

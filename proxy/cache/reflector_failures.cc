@@ -70,7 +70,7 @@ void Reflector::OnBrokenOff(const absl::Status& status) {
     resume_backoff_.Reset();
     backoff_.Reset();
     short_watches_ = 0;
-    denials_ = 0;
+    denied_since_.reset();
   }
   Retry(Step::kWatch, status, resume_backoff_.Next());
 }
@@ -86,7 +86,7 @@ void Reflector::OnCleanEnd() {
   const bool early = !built_in_ && env_.dispatcher.Now() - asked_at_ < lifetime_ - kClockSlack;
   if (any_event_ || lasted) {
     short_watches_ = 0;
-    denials_ = 0;
+    denied_since_.reset();
     if (!early) return Schedule(Step::kWatch, absl::ZeroDuration());
     if (!lasted) return RetryLater(Step::kSync, absl::OkStatus());
     SetHealthy(false);
@@ -130,8 +130,8 @@ void Reflector::OnDenied(const absl::Status& status) {
     callbacks_.on_access(verb, false, asked_at_);
   }
   const MonotonicTime now = env_.dispatcher.Now();
-  if (denials_++ == 0) denied_since_ = now;
-  if (!synced_ || now - denied_since_ >= kDeniedFor) return GiveUp(status);
+  if (!denied_since_.has_value()) denied_since_ = now;
+  if (!synced_ || now - *denied_since_ >= kDeniedFor) return GiveUp(status);
   RetryLater(phase_ == Phase::kWatching ? Step::kWatch : Step::kSync, status);
 }
 
