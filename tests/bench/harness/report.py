@@ -7,6 +7,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import signal
 import statistics
 import subprocess
 import sys
@@ -108,6 +109,8 @@ def spread(values):
 
 def run_program(name, options, measure):
     """Runs `measure(options, directory)`, which returns rows; prints them and ends the program."""
+    # What was started ends with it, also when somebody's patience does.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         wait_quiet(options.wait_quiet)
         with tempfile.TemporaryDirectory(prefix=f"weir-{name}-") as directory:

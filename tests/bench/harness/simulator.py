@@ -20,7 +20,8 @@ class Simulator(Process):
         super().__init__("weir-simulator", [
             servers.simulator_binary(options.simulator), "--listen", "127.0.0.1:0",
             "--write-kubeconfig", self.kubeconfig, "--objects", objects, "--object-bytes", "4000",
-            "--updates-per-second", per_second, "--restart-changes", restart_changes], directory / "simulator.log", core)
+            "--updates-per-second", per_second, "--restart-changes", restart_changes],
+            directory / "simulator.log", core)
         self.wait_for("its address", lambda: "listening on" in self.output())
         self.port = int(self.field(r"server: https://127\.0\.0\.1:(\d+)"))
         self.token = self.field(r"token: (\S+)")
