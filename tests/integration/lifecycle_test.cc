@@ -104,6 +104,22 @@ TEST_P(LifecycleIntegrationTest, LostAccessEndsTheWatchAndShowsTheRealAnswer) {
   }));
 }
 
+// The path of a Namespace looks as if it were in one.
+TEST_P(LifecycleIntegrationTest, ANamespaceIsReadFromTheCacheOfAll) {
+  server_.Create("namespaces", "", ConfigMapBody("a"));
+  StartWeir();
+  const auto watch = client_->Watch(
+      "/api/v1/namespaces?watch=1&allowWatchBookmarks=true&sendInitialEvents=true"
+      "&resourceVersionMatch=NotOlderThan");
+  watch->UntilInitialEnd();
+  constexpr std::string_view kOne = "/api/v1/namespaces/a?resourceVersion=0";
+  // With several workers each connection's has to hear of the cache, and the right to get is asked.
+  EXPECT_TRUE(WaitFor([&] {
+    EXPECT_EQ(client_->Get(kOne).status, 200);
+    return weir_->FromCache("get") > 0;
+  }));
+}
+
 TEST_P(LifecycleIntegrationTest, RevokedTokenEndsTheWatchAndShowsTheRealAnswer) {
   Create("a");
   StartWeir();
