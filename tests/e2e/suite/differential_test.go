@@ -119,15 +119,21 @@ func diffCluster(t *testing.T, flags ...string) *harness.APIServer {
 	return ownCluster(t, append(flags, differential.ServerFlag)...)
 }
 
-// diffWays is allWays with a configuration of Weir's. In a run of minutes those who read slowly
+// diffWays is allWays with a configuration of Weir's.
+func diffWays(t *testing.T, server *harness.APIServer, config string) []*way {
+	t.Helper()
+	return allWays(t, server, "--config", diffConfig(t, config))
+}
+
+// diffConfig is a file with a configuration of Weir's. In a run of minutes those who read slowly
 // fall behind any window, and are told objects' last states; where each event is to come, the
 // window is to hold them all.
-func diffWays(t *testing.T, server *harness.APIServer, config string) []*way {
+func diffConfig(t *testing.T, config string) string {
 	t.Helper()
 	if number(t, "E2E_DIFF_SECONDS", 0) > 0 || number(t, "E2E_DIFF_EVENTS", 0) > 0 {
 		config += "cache:\n  windowEvents: 1000000\n  windowBytes: 2Gi\n  byteBudget: 4Gi\n"
 	}
-	return allWays(t, server, "--config", configFile(t, config))
+	return configFile(t, config)
 }
 
 // exact is for runs in which no event is lost, since every watch can be resumed.

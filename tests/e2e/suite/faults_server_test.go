@@ -20,7 +20,8 @@ func TestDifferentialWithTooManyRequests(t *testing.T) {
 	server := diffCluster(t, "--enable-priority-and-fairness=false", "--max-requests-inflight=1", "--max-mutating-requests-inflight=1")
 	const user = "limited"
 	must(t, harness.MakeAdmin(context.Background(), server.Config("admin"), user))
-	ways := allWaysOf(t, func(name string) *way { return newWayOf(t, server, user, name) })
+	config := diffConfig(t, "")
+	ways := allWaysOf(t, func(name string) *way { return newWayOf(t, server, user, name, "--config", config) })
 	client := need(harness.NewRawClient(server.Config(user), false))(t)
 	trial := trial{options: exact, length: faultLength, hurts: true, judge: (*differential.Summary).Undisturbed,
 		fault: func(ctx context.Context) {

@@ -42,7 +42,7 @@ type Observer struct {
 	noStreams bool // the server knows no stream-lists
 	expected  bool // the watch ends because the observer made it
 	forwarded bool // Weir did not serve the watch itself
-	beyond    bool // it does, but began at the version of a forwarded answer
+	beyond    bool // all that the client knows is from a forwarded answer, perhaps newer than Weir
 	calm      bool // writers have stopped: stay where you are
 }
 
@@ -206,8 +206,7 @@ func (o *Observer) session(ctx context.Context, query []string) bool {
 	}
 	o.counts.Watches++
 	o.expected = false
-	// Its version may be one that Weir itself has not reached.
-	o.beyond = !initial && o.forwarded && !forwarded
+	o.beyond = !initial && !forwarded && (o.forwarded || o.beyond)
 	if o.forwarded = forwarded; forwarded {
 		o.counts.Forwarded++
 	}
@@ -237,7 +236,7 @@ func (o *Observer) refused(initial bool, err error) {
 			}
 			o.Start, o.noStreams = ListAny, true
 		}
-	case o.forwarded:
+	case o.forwarded || o.beyond: // Weir forwards it, when it does not get there soon
 		o.counts.Disturbed++
 	default:
 		o.counts.Refused++
@@ -282,6 +281,7 @@ func (o *Observer) take(event *Event) bool {
 		o.expired()
 		return false
 	}
+	o.beyond = false
 	wasLive, inferred := o.client.Live(), o.client.Inferred
 	if err := o.client.Event(event); err != nil {
 		o.failUnlessLagging(err)
