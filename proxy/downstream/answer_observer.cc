@@ -28,22 +28,35 @@ bool IsWritten(std::string_view subresource) {
   return std::find(std::begin(kWritten), std::end(kWritten), subresource) != std::end(kWritten);
 }
 
+// Those that are read with the version of their object.
+bool IsRead(std::string_view subresource) {
+  return subresource.empty() || subresource == "status" || subresource == "scale";
+}
+
+// A binding that is created changes its pod.
+GroupVersionResource Changed(const GroupVersionResource& resource) {
+  const bool binding = resource.group.empty() && resource.resource == "bindings";
+  return binding ? GroupVersionResource{"", resource.version, "pods"} : resource;
+}
+
 }  // namespace
 
 // Other subresources answer with something else, or with whatever a pod says (proxy).
 bool AnswerObserver::Observes(const RequestInfo& info) {
   if (!info.is_resource_request || info.deprecated_watch_path) return false;
   if (IsWrite(info.verb)) return IsWritten(info.subresource);
-  return info.subresource.empty() && (info.verb == "get" || info.verb == "list");
+  if (info.verb == "get") return IsRead(info.subresource);
+  return info.verb == "list" && info.subresource.empty();
 }
 
 AnswerObserver::AnswerObserver(ResponseWriter& writer, ReadFloors& floors, const RequestInfo& info)
     : writer_(writer),
       floors_(floors),
-      resource_(info.resource),
+      resource_(Changed(info.resource)),
       verb_(info.verb),
       namespace_name_(info.object_namespace()),
-      name_(info.name) {}
+      name_(info.name),
+      whole_(info.subresource.empty()) {}
 
 AnswerObserver::~AnswerObserver() = default;
 
@@ -53,11 +66,13 @@ void AnswerObserver::SendHead(const ResponseHead& head) {
   audit_id_ = head.headers.Get("Audit-Id");
   answered_ = writer_.dispatcher().Now();
   const auto representation = RepresentationOf(head.headers.Get("Content-Type"));
-  if (success && verb_ == "deletecollection") {
+  if (!success) {
+    NoteFailure();
+  } else if (verb_ == "deletecollection") {
     NoteUnclear();  // Which objects are gone is told by their versions before.
-  } else if (success && (!representation || head.headers.Has("Content-Encoding"))) {
+  } else if (!representation || head.headers.Has("Content-Encoding")) {
     NoteUnclear();
-  } else if (success) {
+  } else {
     representation_ = *representation;
     mode_ = verb_ == "list" ? Mode::kList : Mode::kObject;
     if (mode_ == Mode::kList) list_.emplace(representation_);
@@ -93,14 +108,20 @@ void AnswerObserver::NoteList(std::string_view bytes) {
   mode_ = Mode::kPass;
 }
 
+// That something is not there is known by that, and so is that it is.
+void AnswerObserver::NoteFailure() {
+  if (!whole_) return;
+  if (status_ == 404 && !name_.empty()) NoteGone("");
+  if (status_ == 409 && verb_ == "create") NoteUnclear();
+}
+
 void AnswerObserver::NoteObject() {
   std::string body = held_;
   while (!body.empty() && body.back() == '\n') body.pop_back();
   std::string uid = verb_ == "delete" ? DeletedUid(representation_, body) : "";
   if (!uid.empty()) {
     TellWrite(nullptr, uid);
-    return floors_.Gone(resource_, {namespace_name_, name_}, std::move(uid),
-                        writer_.dispatcher().Now());
+    return NoteGone(std::move(uid));
   }
   // A DELETE's object has the version of its being deleted, or marked.
   const auto object = Object::Parse(representation_, std::move(body));
@@ -109,6 +130,15 @@ void AnswerObserver::NoteObject() {
     return NoteUnclear();
   }
   floors_.Raise(resource_, namespace_name_, (*object)->version());
+  const bool updated = verb_ == "update" || verb_ == "patch";
+  const MetaFacts facts = updated ? ReadMetaFacts(**object) : MetaFacts();
+  if (facts.deleting && !facts.held) {
+    // It has been deleted with this, which the version does not say: it is that from before
+    // (k8s.io/apiserver registry.Store, deleteWithoutFinalizers).
+    NoteGone(std::string((*object)->uid()));
+  } else if (verb_ != "delete") {
+    floors_.Shown(resource_, {namespace_name_, (*object)->name()});
+  }
   TellWrite(object->get(), "");
 }
 

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "proxy/downstream/event_tap.h"
@@ -48,9 +49,13 @@ class AnswerObserver : public ResponseWriter {
  private:
   enum class Mode { kPass, kObject, kList };
 
+  void NoteFailure();
   void NoteObject();
   void NoteList(std::string_view bytes);
   void NoteUnclear() { floors_.Unclear(resource_, namespace_name_, writer_.dispatcher().Now()); }
+  void NoteGone(std::string uid) {
+    floors_.Gone(resource_, {namespace_name_, name_}, std::move(uid), writer_.dispatcher().Now());
+  }
   // An answered object, if it is known; otherwise its uid, if that is.
   void TellWrite(const Object* object, std::string uid);
   void Release();
@@ -60,6 +65,7 @@ class AnswerObserver : public ResponseWriter {
   ReadFloors& floors_;
   const GroupVersionResource resource_;
   const std::string verb_, namespace_name_, name_;
+  const bool whole_;  // The request names no subresource.
   EventTap* tap_ = nullptr;
   MonotonicTime came_;
 

@@ -12,6 +12,8 @@ constexpr absl::Duration kRememberGone = absl::Minutes(2);
 constexpr size_t kMaxGone = 1000;
 // Namespaces beyond count as all of them.
 constexpr size_t kMaxNamespaces = 1000;
+// Of what is not there anybody can ask, whatever it is called.
+constexpr size_t kMaxResources = 1000;
 
 }  // namespace
 
@@ -47,7 +49,10 @@ void ReadFloors::Unclear(const GroupVersionResource& resource, std::string_view 
 void ReadFloors::Gone(const GroupVersionResource& resource, ObjectKeyView key, std::string uid,
                       MonotonicTime now) {
   const std::lock_guard lock(mutex_);
+  const bool room = resources_.size() < kMaxResources || resources_.contains(KeyOf(resource));
+  if (uid.empty() && !room) return;
   std::vector<GoneObject>& gone = resources_[KeyOf(resource)].gone;
+  if (uid.empty()) ForgetWhatever(gone, key);
   gone.push_back({std::string(key.namespace_name), std::string(key.name), std::move(uid), now});
   size_t forgotten = gone.size() > kMaxGone ? gone.size() - kMaxGone : 0;
   while (now - gone[forgotten].since > kRememberGone) ++forgotten;
@@ -55,6 +60,20 @@ void ReadFloors::Gone(const GroupVersionResource& resource, ObjectKeyView key, s
     Note(resource, gone[i].namespace_name, {.version = {}, .unclear = gone[i].since});
   }
   gone.erase(gone.begin(), gone.begin() + static_cast<std::ptrdiff_t>(forgotten));
+}
+
+void ReadFloors::Shown(const GroupVersionResource& resource, ObjectKeyView key) {
+  const std::lock_guard lock(mutex_);
+  const auto it = resources_.find(KeyOf(resource));
+  if (it == resources_.end()) return;
+  ForgetWhatever(it->second.gone, key);
+}
+
+void ReadFloors::ForgetWhatever(std::vector<GoneObject>& gone, ObjectKeyView key) {
+  std::erase_if(gone, [&key](const GoneObject& object) {
+    return object.uid.empty() && object.name == key.name &&
+           object.namespace_name == key.namespace_name;
+  });
 }
 
 ReadFloors::Told ReadFloors::Get(const GroupVersionResource& resource,
@@ -80,7 +99,8 @@ std::optional<MonotonicTime> ReadFloors::SaidGone(const GroupVersionResource& re
   for (auto last = gone.rbegin(); last != gone.rend(); ++last) {
     if (last->since > by) continue;
     const ObjectPtr* const found = objects.Find({last->namespace_name, last->name});
-    if (found != nullptr && (*found)->uid() == last->uid) return last->since;
+    const bool is_it = found != nullptr && (last->uid.empty() || (*found)->uid() == last->uid);
+    if (is_it) return last->since;
   }
   return std::nullopt;
 }

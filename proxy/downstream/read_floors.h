@@ -26,9 +26,12 @@ class ReadFloors {
   // An object of this version, or a list, was shown.
   void Raise(const GroupVersionResource& resource, std::string_view namespace_name,
              ResourceVersion version);
-  // The object of this key and uid was said to be gone: an answer that has no version.
+  // The object of this key and uid, or ("") whatever has this key, was said to be gone: an answer
+  // that has no version.
   void Gone(const GroupVersionResource& resource, ObjectKeyView key, std::string uid,
             MonotonicTime now);
+  // One of this key was shown: what was said of whatever has it is over.
+  void Shown(const GroupVersionResource& resource, ObjectKeyView key);
   // Something was told by now whose version is not known.
   void Unclear(const GroupVersionResource& resource, std::string_view namespace_name,
                MonotonicTime now);
@@ -59,6 +62,8 @@ class ReadFloors {
     return {resource.group, resource.resource};
   }
   static void Raise(Told& told, const Told& by);
+  // What was said of whatever has the key, not of one uid.
+  static void ForgetWhatever(std::vector<GoneObject>& gone, ObjectKeyView key);
   void Note(const GroupVersionResource& resource, std::string_view namespace_name,
             const Told& told);
 

@@ -303,11 +303,15 @@ void RoutedRequest::Forward(ForwardReason reason) {
 
 ResponseWriter& RoutedRequest::ForwardWriter() {
   const RequestInfo& info = decision_.info;
-  const bool observed = AnswerObserver::Observes(info) && method_ != "HEAD" && !decision_.trial &&
+  // That a deletion is a trial may be overruled by its body, which a cache that is proved current
+  // finds out.
+  const bool trial = decision_.trial && info.verb != "get" && info.verb != "list";
+  const bool observed = AnswerObserver::Observes(info) && method_ != "HEAD" &&
+                        (!trial || info.verb == "delete" || info.verb == "deletecollection") &&
                         !NeverCached(info.resource, context_.options.decision);
   if (!observed) return writer_;
   observer_ = std::make_unique<AnswerObserver>(writer_, context_.floors, info);
-  observer_->Record(*context_.tap, arrived_);
+  if (!trial) observer_->Record(*context_.tap, arrived_);
   return *observer_;
 }
 

@@ -66,6 +66,11 @@ void ReadJsonMember(std::string_view name, std::string_view value, MetaFacts& fa
     if (std::from_chars(value.data(), end, number).ptr == end) facts.generation = number;
   } else if (name == "deletionTimestamp") {
     facts.deleting = value != "null";
+  } else if (name == "finalizers") {
+    JsonCursor cursor(value);
+    facts.held |= cursor.EnterArray() && cursor.NextElement();
+  } else if (name == "deletionGracePeriodSeconds") {
+    facts.held |= value != "null" && value != "0";
   } else if (name == "ownerReferences") {
     ForEachText(value, "uid", [&facts](std::string_view uid) { AddOwner(facts, uid); });
   } else if (name == "managedFields") {
@@ -110,15 +115,20 @@ void ForBytesField(std::string_view message, uint32_t field, Visit visit) {
 }
 
 MetaFacts ReadProtobuf(std::string_view metadata) {
-  enum : uint32_t { kGeneration = 7, kDeletionTimestamp = 9, kOwners = 13, kManagedFields = 17 };
+  enum : uint32_t { kGeneration = 7, kDeletionTimestamp = 9, kGracePeriod = 10 };
+  enum : uint32_t { kOwners = 13, kFinalizers = 14, kManagedFields = 17 };
   enum : uint32_t { kOwnerUid = 4, kEntryTime = 4 };
   MetaFacts facts;
   for (ProtobufReader reader(metadata); reader.Next();) {
     if (reader.field() == kGeneration && reader.type() == WireType::kVarint) {
       // A kind that counts none has 0, which JSON leaves out.
       if (reader.varint() > 0) facts.generation = static_cast<int64_t>(reader.varint());
+    } else if (reader.field() == kGracePeriod && reader.type() == WireType::kVarint) {
+      facts.held |= reader.varint() != 0;
     } else if (!reader.is_bytes()) {
       continue;
+    } else if (reader.field() == kFinalizers) {
+      facts.held = true;
     } else if (reader.field() == kDeletionTimestamp) {
       facts.deleting = true;
     } else if (reader.field() == kOwners) {

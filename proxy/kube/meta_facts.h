@@ -16,11 +16,12 @@ namespace weir {
 // The bytes of an object's metadata: a JSON object, or an ObjectMeta message. "" if it has none.
 std::string_view MetadataBytes(const Object& object);
 
-// What the flight recorder wants to know of an object's ObjectMeta. Read when it is asked for, not
-// for each event.
+// What is asked of an object's ObjectMeta now and then. Read when it is asked for, not for each
+// event.
 struct MetaFacts {
   std::optional<int64_t> generation;  // Not set: a kind that counts none.
   bool deleting = false;              // It has a deletionTimestamp.
+  bool held = false;                  // By finalizers, or for a grace period, though deleted.
   std::vector<std::string> owners;    // Uids of its ownerReferences, kMaxOwners at most.
   std::optional<absl::Time> written;  // The newest time in managedFields: a whole second.
 

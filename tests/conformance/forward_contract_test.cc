@@ -59,6 +59,22 @@ TEST_P(WatchContractTest, UpdatesPatchesAndDeletesGoThrough) {
   EXPECT_GT(event->version, VersionOf(patched));
 }
 
+// It deletes the object, and answers with its version from before.
+TEST_P(WatchContractTest, WriteOfTheLastFinalizerIsSeenAsADeletion) {
+  server_.Create(plural(), "default", R"({"metadata":{"name":"a","finalizers":["x.io/y"]}})");
+  Create("default", "b");
+  Warm();
+  const uint64_t deleting = Delete("default", "a");
+  const TestResponse written =
+      client_->Send("PATCH", Path("default") + "/a", R"({"metadata":{"finalizers":null}})",
+                    {{"Content-Type", "application/merge-patch+json"}});
+  EXPECT_EQ(written.status, 200);
+  EXPECT_EQ(VersionOf(written), deleting);
+  EXPECT_THAT(Keys(List("")), testing::Not(testing::Contains("default/a")));
+  const auto watch = Watch(kStreamList);
+  for (const TestEvent& event : watch->UntilInitialEnd()) EXPECT_NE(event.name, "a");
+}
+
 TEST_P(WatchContractTest, FailedWritesGetTheApiServersAnswer) {
   Create("default", "a");
   Warm();

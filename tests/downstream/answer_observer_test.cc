@@ -46,6 +46,12 @@ class AnswerObserverTest : public testing::Test {
   bool unclear() {
     return floors_.Get(kConfigMaps, "a-namespace-with-a-long-name").unclear.has_value();
   }
+  static SnapshotMap Holding(std::string_view uid) {
+    SnapshotMap objects;
+    objects.Put(MakeObject(
+        {.name = "a", .namespace_name = "a-namespace-with-a-long-name", .uid = std::string(uid)}));
+    return objects;
+  }
   bool ShowsGone(const SnapshotMap& objects) {
     return floors_.SaidGone(kConfigMaps, objects, dispatcher_.Now()).has_value();
   }
@@ -156,7 +162,7 @@ TEST_F(AnswerObserverTest, NotesTheVersionBeforeTheClientHasTheAnswer) {
 }
 
 TEST_F(AnswerObserverTest, NotesNothingOfAFailure) {
-  Head(409, "application/json");
+  Head(422, "application/json");
   observer_->SendBody(Bytes::Copy(Object(7)));
   EXPECT_EQ(writer_.body(), Object(7)) << "not held back";
   observer_->End({});
@@ -173,13 +179,62 @@ TEST_F(AnswerObserverTest, DeletedObjectMustNotBeShown) {
   Answer(kGone);
   EXPECT_EQ(writer_.body(), kGone);
   EXPECT_FALSE(noted().is_set());
-  SnapshotMap objects;
-  objects.Put(
-      MakeObject({.name = "a", .namespace_name = "a-namespace-with-a-long-name", .uid = "u"}));
-  EXPECT_TRUE(ShowsGone(objects));
-  objects.Put(MakeObject(
-      {.name = "a", .namespace_name = "a-namespace-with-a-long-name", .uid = "another"}));
-  EXPECT_FALSE(ShowsGone(objects));
+  EXPECT_TRUE(ShowsGone(Holding("u")));
+  EXPECT_FALSE(ShowsGone(Holding("another")));
+}
+
+// The API server deletes it then, and answers with the version from before.
+TEST_F(AnswerObserverTest, AnUpdateWithoutTheLastFinalizerDeletes) {
+  const auto with = [](std::string_view more, std::string_view uid = "u") {
+    return StrCat(R"({"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"a","uid":")", uid,
+                  R"(","resourceVersion":"7")", more, "}}");
+  };
+  constexpr std::string_view kDeleted = R"(,"deletionTimestamp":"2026-01-02T03:04:05Z")";
+  const SnapshotMap objects = Holding("u");
+  for (const std::string& held : {with(""), with(StrCat(kDeleted, R"(,"finalizers":["x"])")),
+                                  with(StrCat(kDeleted, R"(,"deletionGracePeriodSeconds":30)"))}) {
+    Ask("PATCH", kObject);
+    Answer(held);
+    EXPECT_FALSE(ShowsGone(objects)) << held;
+  }
+  Ask("GET", kObject);
+  Answer(with(kDeleted));
+  EXPECT_FALSE(ShowsGone(objects)) << "it was still there";
+  for (const std::string_view method : {"PATCH", "PUT"}) {
+    Ask(method, StrCat(kObject, "/status"));
+    Answer(with(StrCat(kDeleted, R"(,"deletionGracePeriodSeconds":0,"finalizers":[])"), method));
+    EXPECT_EQ(noted(), V(7));
+    EXPECT_TRUE(ShowsGone(Holding(method)));
+    EXPECT_FALSE(ShowsGone(objects)) << "another has the name";
+  }
+}
+
+TEST_F(AnswerObserverTest, WhatIsNotThereMustNotBeShownUntilItIsAgain) {
+  for (const std::string_view method : {"GET", "PUT", "PATCH", "DELETE"}) {
+    Ask(method, kObject);
+    Head(404, "application/json");
+    observer_->End({});
+    EXPECT_TRUE(ShowsGone(Holding("u"))) << method;
+    Ask("PUT", kObject);
+    Answer(Object(7));
+    EXPECT_FALSE(ShowsGone(Holding("u")));
+  }
+  Ask("GET", StrCat(kObject, "/status"));
+  Head(404, "application/json");
+  observer_->End({});
+  EXPECT_FALSE(ShowsGone(Holding("u"))) << "there may be no such subresource";
+}
+
+TEST_F(AnswerObserverTest, WhatIsThereAlreadyMustBeShown) {
+  Ask("POST", "/api/v1/namespaces/a-namespace-with-a-long-name/configmaps");
+  Head(409, "application/json");
+  EXPECT_TRUE(unclear());
+}
+
+TEST_F(AnswerObserverTest, ABindingIsAWriteOfPods) {
+  Ask("POST", "/api/v1/namespaces/ns/bindings");
+  Answer(R"({"kind":"Status","apiVersion":"v1","metadata":{},"status":"Success","code":201})");
+  EXPECT_TRUE(floors_.Get({"", "v1", "pods"}, "ns").unclear.has_value());
 }
 
 TEST_F(AnswerObserverTest, DeletionThatAnswersWithTheObjectIsAVersion) {
@@ -235,6 +290,8 @@ TEST_F(AnswerObserverTest, ObservesWhatTellsOfTheResource) {
   EXPECT_TRUE(observes("PUT", "/apis/apps/v1/namespaces/n/deployments/d/scale"));
   EXPECT_TRUE(observes("POST", "/api/v1/namespaces/n/pods/p/eviction"));
   EXPECT_TRUE(observes("GET", "/api/v1/pods"));
+  EXPECT_TRUE(observes("GET", "/api/v1/namespaces/n/pods/p/status"));
+  EXPECT_TRUE(observes("GET", "/apis/apps/v1/namespaces/n/deployments/d/scale"));
   EXPECT_FALSE(observes("GET", "/api/v1/pods?watch=1"));
   EXPECT_FALSE(observes("GET", "/api/v1/namespaces/n/pods/p/log"));
   EXPECT_FALSE(observes("POST", "/api/v1/namespaces/n/pods/p/exec"));

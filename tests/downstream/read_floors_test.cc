@@ -89,5 +89,28 @@ TEST(ReadFloorsTest, TooManyDeletionsAreUnclear) {
   EXPECT_EQ(floors.SaidGone(kPods, Holding("n500", "u"), now), when(500));
 }
 
+TEST(ReadFloorsTest, WhateverHasAKeyIsGoneUntilItIsShown) {
+  ReadFloors floors;
+  floors.Gone(kPods, {"default", "a"}, "", At(absl::Seconds(1)));
+  floors.Gone(kPods, {"default", "a"}, "u", At(absl::Seconds(2)));
+  EXPECT_EQ(floors.SaidGone(kPods, Holding("a", "w"), At(absl::Seconds(9))), At(absl::Seconds(1)));
+  EXPECT_EQ(floors.SaidGone(kPods, Holding("b", "w"), At(absl::Seconds(9))), std::nullopt);
+  floors.Shown(kPods, {"default", "a"});
+  EXPECT_EQ(floors.SaidGone(kPods, Holding("a", "w"), At(absl::Seconds(9))), std::nullopt);
+  EXPECT_TRUE(floors.SaidGone(kPods, Holding("a", "u"), At(absl::Seconds(9))).has_value());
+}
+
+// A client may ask for what is not there, and for what there never was, as often as it likes.
+TEST(ReadFloorsTest, WhatIsAskedForInVainTakesLittle) {
+  ReadFloors floors;
+  for (int i = 0; i < 2000; ++i) floors.Gone(kPods, {"default", "a"}, "", At(absl::Seconds(1)));
+  EXPECT_FALSE(floors.Get(kPods, "").unclear.has_value()) << "it is one and the same";
+  for (int i = 0; i < 2000; ++i)
+    floors.Gone({"", "v1", StrCat("r", i)}, {"default", "a"}, "", At({}));
+  const SnapshotMap objects = Holding("a", "u");
+  EXPECT_TRUE(floors.SaidGone({"", "v1", "r900"}, objects, At(absl::Seconds(9))).has_value());
+  EXPECT_FALSE(floors.SaidGone({"", "v1", "r1900"}, objects, At(absl::Seconds(9))).has_value());
+}
+
 }  // namespace
 }  // namespace weir

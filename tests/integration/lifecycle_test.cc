@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Access that is taken away, servers that cannot be reached, and Weir's own end.
+#include <set>
+
 #include "proxy/net/certificate_authority.h"
 #include "tests/integration/integration.h"
 
@@ -10,7 +12,18 @@ namespace {
 using testing::AllOf;
 using testing::HasSubstr;
 
-class LifecycleIntegrationTest : public IntegrationTest {};
+class LifecycleIntegrationTest : public IntegrationTest {
+ protected:
+  // The names that a list out of memory has.
+  std::set<std::string> Shown() {
+    std::set<std::string> names;
+    std::vector<ObjectPtr> items;
+    const TestResponse list = client_->Get(kList);
+    EXPECT_TRUE(ListDecoder(Representation::kJson).Decode(list.body, items).ok()) << list.body;
+    for (const ObjectPtr& item : items) names.emplace(item->name());
+    return names;
+  }
+};
 INSTANTIATE_TEST_SUITE_P(Workers, LifecycleIntegrationTest, testing::Values(1, 3), WorkersName);
 
 TEST_P(LifecycleIntegrationTest, DrainEndsWatchesCleanlyWithABookmark) {
@@ -214,6 +227,29 @@ TEST_P(LifecycleIntegrationTest, ListThatCannotBeReadIsForwarded) {
   server_.ClearFaults();
   EXPECT_TRUE(WaitFor(
       [this] { return client_->Get(kList).status == 200 && weir_->FromCache("list") > 0; }));
+}
+
+// While the watch brings nothing, so that only the answers can tell.
+TEST_P(LifecycleIntegrationTest, WhatAClientKnowsToBeGoneIsNotShownToIt) {
+  server_.Create("configmaps", "default", R"({"metadata":{"name":"a","finalizers":["x.io/y"]}})");
+  Create("b");
+  StartWeir();
+  const auto watch = client_->Watch(kInformer);
+  watch->UntilInitialEnd();
+  server_.Delete("configmaps", "default", "a");  // Marked.
+  const uint64_t marked = server_.version();
+  EXPECT_EQ(watch->Next()->version, marked);
+  EXPECT_EQ(Shown(), (std::set<std::string>{"a", "b"}));
+  server_.With([](FakeApiState& state) { state.watches_paused = true; });
+  const TestResponse written = client_->Send("PATCH", "/api/v1/namespaces/default/configmaps/a",
+                                             R"({"metadata":{"finalizers":null}})",
+                                             {{"Content-Type", "application/merge-patch+json"}});
+  EXPECT_EQ(written.status, 200);
+  EXPECT_THAT(written.body, HasSubstr(StrCat("\"resourceVersion\":\"", marked, "\"")));
+  EXPECT_EQ(Shown(), std::set<std::string>{"b"});
+  server_.Delete("configmaps", "default", "b");
+  EXPECT_EQ(client_->Get("/api/v1/namespaces/default/configmaps/b").status, 404);
+  EXPECT_EQ(Shown(), std::set<std::string>{});
 }
 
 TEST_P(LifecycleIntegrationTest, WriteThatMayHaveHappenedIsNotAskedForAgain) {

@@ -67,6 +67,22 @@ TEST(MetaFactsTest, OfAnObjectWithoutAny) {
   }
 }
 
+TEST(MetaFactsTest, WhatHoldsAnObjectThatIsDeleted) {
+  EXPECT_TRUE(OfJson(R"(,"finalizers":["x"])").held);
+  EXPECT_TRUE(OfJson(R"(,"deletionGracePeriodSeconds":30)").held);
+  for (const char* none : {"", R"(,"finalizers":[],"deletionGracePeriodSeconds":0)",
+                           R"(,"finalizers":null,"deletionGracePeriodSeconds":null)"}) {
+    EXPECT_FALSE(OfJson(none).held) << none;
+  }
+  std::string finalizer, grace, no_grace;
+  AppendBytesField(finalizer, 14, "x");
+  AppendVarintField(grace, 10, 30);
+  AppendVarintField(no_grace, 10, 0);
+  EXPECT_TRUE(OfProtobuf(finalizer).held);
+  EXPECT_TRUE(OfProtobuf(grace).held);
+  EXPECT_FALSE(OfProtobuf(no_grace).held);
+}
+
 TEST(MetaFactsTest, OfJson) {
   const MetaFacts facts = OfJson(
       R"(,"generation":12,"deletionTimestamp":"2026-01-02T03:04:05Z")"

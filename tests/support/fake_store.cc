@@ -180,9 +180,12 @@ FakeStore::Result FakeStore::Replace(const FakeKind& kind, const std::string& ke
   if (kind.custom && !draft.SaysTheSame(*old, false)) ++identity.generation;
   identity.version = ++version_;
   FakeObjectPtr object = draft.Build(identity);
-  // The last finalizer of an object that is being deleted has gone: so does the object.
+  // The last finalizer of an object that is being deleted has gone: so does the object, and the
+  // answer has its version from before.
   if (object->deleting && object->finalizers.empty()) {
     --version_;
+    identity.version = old->version;
+    object = draft.Build(identity);
     Remove(collection, key);
     return {.object = std::move(object), .error = {}};
   }
