@@ -65,17 +65,22 @@ size_t HeaderList::bytes() const {
 }
 
 void HeaderList::RemoveHopByHop() {
+  // Sorted, because a client may name as many headers as it sends.
   std::vector<std::string> named;
   for (const Field& field : fields_) {
     if (!EqualsIgnoreCase(field.first, "Connection")) continue;
-    for (const std::string_view part : Split(field.second, ',')) named.emplace_back(Trim(part));
+    for (const std::string_view part : Split(field.second, ',')) {
+      const std::string_view name = Trim(part);
+      if (!name.empty()) named.push_back(Lower(name));
+    }
   }
+  std::sort(named.begin(), named.end());
   std::erase_if(fields_, [&named](const Field& field) {
     const auto is_name = [&field](std::string_view name) {
       return EqualsIgnoreCase(field.first, name);
     };
     return std::any_of(std::begin(kHopByHop), std::end(kHopByHop), is_name) ||
-           std::any_of(named.begin(), named.end(), is_name);
+           (!named.empty() && std::binary_search(named.begin(), named.end(), Lower(field.first)));
   });
 }
 
