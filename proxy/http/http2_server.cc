@@ -79,9 +79,9 @@ void Http2Server::OnField(Stream& stream, std::string_view name, std::string_vie
     request.target = value;
   } else if (name == ":authority" || (name == "host" && !exchange.started)) {
     if (request.authority.empty()) request.authority = value;
-  } else if (name == "cookie" && stream.headers.Has("cookie")) {
+  } else if (name == "cookie" && !exchange.started) {
     // Split for HPACK's sake; one header everywhere else.
-    stream.headers.Set("cookie", StrCat(stream.headers.Get("cookie"), "; ", value));
+    StrAppend(exchange.cookies, exchange.cookies.empty() ? "" : "; ", value);
   } else if (name.front() != ':') {
     stream.headers.Add(name, value);
   }
@@ -101,6 +101,7 @@ void Http2Server::OnHeaders(Stream& stream) {
 
 void Http2Server::StartRequest(Exchange& exchange) {
   context_.stats.requests->Add();
+  const std::string cookies = std::exchange(exchange.cookies, {});
   if (exchange.headers_too_large) {
     context_.stats.header_limit->Add();
     return Refuse(exchange, LimitError("the headers are too large"));
@@ -113,6 +114,7 @@ void Http2Server::StartRequest(Exchange& exchange) {
                   InvalidArgumentError("the target is not a path (CONNECT is not supported)"));
   }
   head.headers = std::exchange(exchange.headers, {});
+  if (!cookies.empty()) head.headers.Add("cookie", cookies);
   head.version_major = 2;
   head.end_of_stream = exchange.remote_ended;
   head.content_length = head.end_of_stream ? 0 : DeclaredLength(head.headers).value_or(-1);

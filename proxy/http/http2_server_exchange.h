@@ -28,6 +28,7 @@ class Http2Server::Exchange final : public Http2Session::Stream, public Response
   bool wants_body() const { return live() && !out->ended(); }
 
   RequestHead request;
+  std::string cookies;  // Of the head that is being received, joined.
   RequestHandlerPtr handler;
   bool started = false;  // The request's head is complete; another block holds trailers.
 

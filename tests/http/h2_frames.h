@@ -69,6 +69,29 @@ inline std::string Settings(uint16_t id, uint32_t value) {
   return Frame(kSettings, 0, 0, Number(id, 2) + Number(value, 4));
 }
 
+// A request without a body whose fields may need several frames.
+inline std::string HeaderBlock(uint32_t stream, std::string_view fields) {
+  constexpr size_t kFrameBytes = 16384;
+  std::string out;
+  Type type = kHeaders;
+  uint8_t flags = kEndStream;
+  do {
+    const std::string_view part = fields.substr(0, kFrameBytes);
+    fields.remove_prefix(part.size());
+    out += Frame(type, flags | (fields.empty() ? kEndHeaders : 0), stream, part);
+    type = kContinuation;
+    flags = 0;
+  } while (!fields.empty());
+  return out;
+}
+
+// So many cookies of so many bytes, of which all but the first take one byte on the wire: the first
+// fills HPACK's dynamic table, the others point there.
+inline constexpr size_t kLargeCookie = 4050;
+inline std::string LargeCookies(size_t count) {
+  return "\x60\x7f\xd3\x1e" + std::string(kLargeCookie, 'c') + std::string(count - 1, '\xbe');
+}
+
 struct Received {
   Type type;
   uint8_t flags;
