@@ -177,8 +177,7 @@ bool WatchCursor::passed_by() const {
 }
 
 uint64_t WatchCursor::retired_since() const {
-  if (!passed_by()) return 0;
-  return replica_->newest()->retired_bytes - position_.revision->retired_bytes;
+  return replica_->window().RetiredSince(*position_.revision);
 }
 
 WatchCursor::Pinned WatchCursor::pinned() const {

@@ -37,6 +37,12 @@ class WatchWindow {
   // Readers that have seen this version, or a later one, find their place.
   ResourceVersion begin() const { return begin_; }
   uint64_t begin_sequence() const { return begin_sequence_; }
+  // What has been replaced and deleted since `revision`; 0 while the window holds as much.
+  // REQUIRES: it was published here.
+  uint64_t RetiredSince(const Revision& revision) const {
+    if (revision.sequence >= begin_sequence_) return 0;
+    return newest_->retired_bytes - revision.retired_bytes;
+  }
   // The Revisions kept, oldest first.
   template <typename Visit>
   void ForEach(Visit visit) const {

@@ -1,24 +1,42 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/downstream/list_answer.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "proxy/cache/view_class.h"
 
 namespace weir {
 
+ListAnswerStats::ListAnswerStats(StatsRegistry& registry)
+    : bytes_sent(registry.AddCounter("weir_downstream_list_bytes_total",
+                                     "Bytes of lists that were answered from the cache.")),
+      cut_off_by_timeout(registry.AddCounter("weir_downstream_list_cut_offs_total",
+                                             "Lists from the cache cut off before their end.",
+                                             {{"reason", "timeout"}})),
+      cut_off_pinned(registry.AddCounter("weir_downstream_list_cut_offs_total",
+                                         "Lists from the cache cut off before their end.",
+                                         {{"reason", "pinned"}})) {}
+
 ListAnswer::ListAnswer(CacheReplica& replica, ListEnvelope envelope, EventView view,
-                       Representation representation, ResponseWriter& writer, Counter& bytes_total)
+                       const ListAnswerOptions& options, ResponseWriter& writer,
+                       ListAnswerStats& stats, PinnedStreams& pinned)
     : replica_(replica),
-      subscription_(replica.Subscribe({.on_change = [] {}})),
+      subscription_(replica.Subscribe({.on_change = [this] { CountIfPinning(); }})),
       revision_(replica.newest()),
       envelope_(std::move(envelope)),
       view_(std::move(view)),
-      representation_(representation),
+      representation_(options.representation),
       writer_(writer),
-      bytes_total_(bytes_total) {}
+      stats_(stats),
+      pinned_(pinned),
+      timeout_(options.timeout),
+      timer_(writer.dispatcher().CreateTimer([this] { CutOff(*stats_.cut_off_by_timeout); })) {}
+
+ListAnswer::~ListAnswer() { pinned_.Remove(*this); }
 
 void ListAnswer::Start(const ResponseHead& head) {
+  timer_->Enable(timeout_);
   writer_.SendHead(head);
   const uint64_t items = representation_ == Representation::kProtobuf ? ItemsBytes() : 0;
   Send(Bytes::Own(ListHead(representation_, envelope_, revision_->version, items)));
@@ -49,6 +67,7 @@ void ListAnswer::Pump() {
     // The client asks again, and will be answered from a cache of metadata.
     replica_.view_classes().FoundNotShowable();
     Stop();
+    timer_->Disable();
     return writer_.Reset();
   }
   if (more) return;
@@ -57,11 +76,38 @@ void ListAnswer::Pump() {
   writer_.End();
 }
 
-// What was queued may take its time: nothing is held for it but that.
+// What was queued may take the time that is left: nothing is held for it but that.
 void ListAnswer::Stop() {
   ended_ = true;
+  pinned_.Remove(*this);
   revision_ = nullptr;
+  last_ = nullptr;
   subscription_.reset();
+}
+
+void ListAnswer::OnReset(absl::Status) {
+  Stop();
+  timer_->Disable();
+}
+
+// As the API server's own time-out does once an answer has begun: the client must not take what it
+// has for the whole.
+void ListAnswer::CutOff(Counter& reason) {
+  reason.Add();
+  Stop();
+  timer_->Disable();
+  writer_.Reset();
+}
+
+void ListAnswer::CountIfPinning() {
+  if (!ended_ && place().bytes() > 0) pinned_.Add(*this);
+}
+
+PinningStream::Place ListAnswer::place() const {
+  const uint64_t retired = replica_.window().RetiredSince(*revision_);
+  return {.cache = &replica_,
+          .retired_since = retired,
+          .by_place = std::min(retired, revision_->object_bytes)};
 }
 
 ObjectPtr ListAnswer::Shown(const ObjectPtr& object) {
@@ -89,7 +135,7 @@ void ListAnswer::SendItem(const ObjectPtr& object) {
 }
 
 void ListAnswer::Send(Bytes bytes) {
-  bytes_total_.Add(bytes.size());
+  stats_.bytes_sent->Add(bytes.size());
   writer_.SendBody(std::move(bytes));
 }
 

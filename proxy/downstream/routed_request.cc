@@ -9,7 +9,6 @@
 #include "proxy/base/strings.h"
 #include "proxy/cache/view_class.h"
 #include "proxy/downstream/cached_head.h"
-#include "proxy/downstream/list_answer.h"
 #include "proxy/kube/field_matcher.h"
 #include "proxy/kube/partial_metadata.h"
 #include "proxy/upstream/passthrough.h"
@@ -215,7 +214,9 @@ void RoutedRequest::ServeList() {
       decision_.key.metadata_only ? PartialMetadataListEnvelope() : *replica_->envelope();
   auto answer =
       std::make_unique<ListAnswer>(*replica_, std::move(envelope), *std::move(view),
-                                   decision_.key.representation, writer_, *context_.list_bytes);
+                                   ListAnswerOptions{.representation = decision_.key.representation,
+                                                     .timeout = context_.options.list_timeout},
+                                   writer_, context_.lists, *context_.pinned);
   ListAnswer* const raw = answer.get();
   inner_ = std::move(answer);
   NoteShown(revision->content);

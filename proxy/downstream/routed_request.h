@@ -10,6 +10,7 @@
 #include "proxy/downstream/client_counts.h"
 #include "proxy/downstream/decision.h"
 #include "proxy/downstream/late_streams.h"
+#include "proxy/downstream/list_answer.h"
 #include "proxy/downstream/pinned_streams.h"
 #include "proxy/downstream/read_check.h"
 #include "proxy/downstream/read_floors.h"
@@ -37,8 +38,7 @@ struct RouterContext {
   std::unique_ptr<PinnedStreams> pinned =
       std::make_unique<PinnedStreams>(dispatcher, options.pinned_bytes_budget, registry);
   std::unique_ptr<EventTap> tap;
-  CounterHandle list_bytes = registry.AddCounter(
-      "weir_downstream_list_bytes_total", "Bytes of lists that were answered from the cache.");
+  ListAnswerStats lists{registry};
   // Kinds that have no protobuf (custom resources), learnt from 406 answers; by Name().
   StringSet no_protobuf;
   absl::flat_hash_set<class RoutedRequest*> open_streams;

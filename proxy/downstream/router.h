@@ -28,7 +28,9 @@ struct RouterOptions {
   absl::Duration bookmark_interval = absl::Seconds(5);
   absl::Duration min_watch_timeout =
       absl::Minutes(30);  // No timeoutSeconds: [t, 2t), as the API server.
-  // Objects that watches behind the window may keep alive together; see PinnedStreams.
+  // A list that its client has not taken by then is cut off; as the API server's --request-timeout.
+  absl::Duration list_timeout = absl::Seconds(60);
+  // Objects that watches and lists behind the window may keep alive together; see PinnedStreams.
   size_t pinned_bytes_budget = 64 << 20;
 };
 

@@ -217,6 +217,14 @@ void WatchStream::SendDueBookmark() {
   if (sent_version_ < complete) SendBookmark(complete, false);
 }
 
+PinningStream::Place WatchStream::place() const {
+  const WatchCursor::Pinned pinned = cursor_->pinned();
+  return {.cache = &replica_,
+          .retired_since = cursor_->retired_since(),
+          .by_place = pinned.by_place,
+          .by_difference = pinned.by_difference};
+}
+
 void WatchStream::EndPinned() { Abandon(*stats_.ended_pinned); }
 
 // A clean end before the end bookmark makes client-go ask for the same again at once; a reset makes

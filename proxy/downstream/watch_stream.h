@@ -40,7 +40,7 @@ struct Backlog {
 // One client's watch, served from a cache: pulls from its WatchCursor whenever the connection
 // can take more and holds nothing else. Objects go out by reference.
 // REQUIRES: replica, writer, stats, pinned outlive it; the replica is synced.
-class WatchStream : public RequestHandler {
+class WatchStream : public RequestHandler, public PinningStream {
  public:
   // Sends the head at once, as the API server does: clients measure from it.
   WatchStream(CacheReplica& replica, WatchCursor cursor, const Decision& decision,
@@ -54,9 +54,10 @@ class WatchStream : public RequestHandler {
   void Describe(StreamRow& row) const;
   Backlog backlog() const;
 
-  // For PinnedStreams. REQUIRES (both): it has been added and not removed.
+  // REQUIRES: it has not ended.
   const WatchCursor& cursor() const { return *cursor_; }
-  void EndPinned();
+  Place place() const override;
+  void EndPinned() override;
 
   void OnBody(std::string_view bytes) override { writer_.ConsumeBody(bytes.size()); }
   void OnEnd(HeaderList) override {}

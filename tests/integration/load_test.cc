@@ -128,6 +128,50 @@ TEST_P(LoadIntegrationTest, SlowListReaderGetsOneVersionWhole) {
   EXPECT_GE(weir_->Stat("weir_upstream_own_bytes_total"), static_cast<double>(want.size()));
 }
 
+// What clients do that never close an answer's body.
+TEST_P(LoadIntegrationTest, ListsThatNobodyReadsKeepNoMoreThanTheBudget) {
+  const std::string filler(kObjectBytes, 'x');
+  for (int i = 0; i < 60; ++i) Create(StrCat("o", i), filler);
+  WeirOptions options;
+  options.cacher.window_events = 20;
+  options.cacher.window_bytes = 100'000;
+  options.cacher.window_min_events = 5;
+  options.router.pinned_bytes_budget = 100'000;
+  StartWeir(options);
+  ASSERT_EQ(client_->Get(kList).status, 200);
+  TestClientOptions leaking_options = weir_->client_options();
+  leaking_options.stream_window = 100'000;
+  TestClient leaking_client(leaking_options);
+  std::vector<std::unique_ptr<TestWatch>> leaked;
+  for (int round = 0; round < 5; ++round) {
+    leaked.push_back(leaking_client.Watch(kList));
+    leaked.back()->Pause();
+    ASSERT_EQ(leaked.back()->status(), 200);
+    for (int i = 0; i < 60; ++i) Set(StrCat("o", i), StrCat(round, filler));
+    CatchUp();
+  }
+  for (const auto& list : leaked) EXPECT_EQ(list->WaitForEnd(), TestWatch::State::kFailed);
+  EXPECT_EQ(weir_->Stat("weir_downstream_list_cut_offs_total", {{"reason", "pinned"}}), 5);
+  EXPECT_EQ(weir_->Stat("weir_downstream_pinned_bytes"), 0);
+  EXPECT_EQ(client_->Get(kList).status, 200);
+}
+
+TEST_P(LoadIntegrationTest, AListThatNobodyReadsIsCutOffInTime) {
+  const std::string filler(kObjectBytes, 'x');
+  for (int i = 0; i < 60; ++i) Create(StrCat("o", i), filler);
+  WeirOptions options;
+  options.router.list_timeout = absl::Milliseconds(300);
+  StartWeir(options);
+  TestClientOptions slow_options = weir_->client_options();
+  slow_options.stream_window = 100'000;
+  TestClient slow_client(slow_options);
+  const auto slow = slow_client.Watch(kList);
+  slow->Pause();
+  EXPECT_EQ(slow->status(), 200);
+  EXPECT_EQ(slow->WaitForEnd(), TestWatch::State::kFailed);
+  EXPECT_EQ(weir_->Stat("weir_downstream_list_cut_offs_total", {{"reason", "timeout"}}), 1);
+}
+
 TEST_P(LoadIntegrationTest, ClientsMayLeaveAtAnyMoment) {
   const std::string filler(kObjectBytes, 'x');
   for (int i = 0; i < 50; ++i) Create(StrCat("o", i), filler);
