@@ -15,7 +15,7 @@ void ClientCounts::Count(std::string_view user_agent, const Decision& decision, 
   const bool watch = info.verb == "watch";
   if (!info.is_resource_request || (!watch && info.verb != "list")) return;
   user_agent = user_agent.substr(0, kMaxName);
-  const std::string resource = info.resource.Name();
+  const std::string resource = ResourceLabel(info);
   ClientRow& row = rows_.Get(StrCat(user_agent, "\n", resource));
   row.user_agent = user_agent;
   row.resource = resource;

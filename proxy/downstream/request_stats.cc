@@ -21,7 +21,7 @@ std::string_view KnownVerb(std::string_view verb) {
 
 void RequestStats::Count(const RequestInfo& info, std::string_view source, ForwardReason reason) {
   const std::string_view verb = KnownVerb(info.verb);
-  std::string resource = info.is_resource_request ? info.resource.Name() : "";
+  std::string resource = ResourceLabel(info);
   std::string key = StrCat(verb, " ", resource, " ", source, " ", ForwardReasonName(reason));
   auto counter = counters_.find(key);
   if (counter == counters_.end()) {

@@ -296,7 +296,7 @@ void RoutedRequest::Forward(ForwardReason reason) {
       .error_representation = negotiated.kind == Negotiated::Kind::kOther ? Representation::kJson
                                                                           : negotiated.preferred,
       .verb = decision_.info.verb,
-      .resource = decision_.info.is_resource_request ? decision_.info.resource.Name() : ""};
+      .resource = ResourceLabel(decision_.info)};
   inner_ = NewPassthrough(context_.upstream, std::move(request), ForwardWriter());
   // The request was complete before the choice to forward it was made.
   if (ended && decision_.kind != Decision::Kind::kForward) inner_->OnEnd({});

@@ -11,6 +11,10 @@
 namespace weir {
 namespace {
 
+// Of DNS: a resource is a label of it, and its group a subdomain.
+constexpr size_t kMaxLabel = 63;
+constexpr size_t kMaxSubdomain = 253;
+
 using Parts = std::vector<std::string_view>;
 
 // The parts of a path between its slashes; slashes at both ends do not count.
@@ -128,6 +132,20 @@ RequestInfo RequestInfo::Parse(std::string_view method, std::string_view target)
   if (!ReadResource(method, std::move(parts), resource)) return info;
   RefineCollectionVerb(resource);
   return resource;
+}
+
+std::string ResourceLabel(const RequestInfo& info) {
+  if (!info.is_resource_request) return "";
+  const auto possible = [](std::string_view name, size_t limit) {
+    return name.size() <= limit && std::all_of(name.begin(), name.end(), [](char c) {
+             return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.';
+           });
+  };
+  const GroupVersionResource& resource = info.resource;
+  if (!possible(resource.resource, kMaxLabel) || !possible(resource.group, kMaxSubdomain)) {
+    return "other";
+  }
+  return resource.Name();
 }
 
 }  // namespace weir

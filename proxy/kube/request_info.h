@@ -36,4 +36,8 @@ struct RequestInfo {
   static RequestInfo Parse(std::string_view method, std::string_view target);
 };
 
+// The resource's Name() for metrics and other counts, "" for non-resource requests. A client may
+// write anything into its path, so it is "other" if no resource can have that name.
+std::string ResourceLabel(const RequestInfo& info);
+
 }  // namespace weir

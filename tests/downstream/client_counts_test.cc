@@ -63,5 +63,14 @@ TEST(ClientCountsTest, NamesThatClientsInventAreBounded) {
   }
 }
 
+TEST(ClientCountsTest, NamesThatNoResourceHasAreNotKept) {
+  ClientCounts counts;
+  counts.Count("a", Asks("list", std::string(1000, 'x')), true);
+  counts.Count("a", Asks("list", "\xff"), true);
+  const std::vector<ClientRow> rows = counts.Rows();
+  ASSERT_EQ(rows.size(), 1U);
+  EXPECT_EQ(rows[0].resource, "other");
+}
+
 }  // namespace
 }  // namespace weir

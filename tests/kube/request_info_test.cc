@@ -171,5 +171,22 @@ TEST(RequestInfoTest, ANamespaceIsInNone) {
   EXPECT_EQ(info.object_namespace().data(), info.namespace_name.data()) << "a view, not a copy's";
 }
 
+TEST(RequestInfoTest, LabelsOnlyWhatCanBeAResource) {
+  const auto of = [](const std::string& target) {
+    return ResourceLabel(RequestInfo::Parse("GET", target));
+  };
+  EXPECT_EQ(of("/api/v1/pods"), "pods");
+  EXPECT_EQ(of("/apis/apps/v1/deployments"), "deployments.apps");
+  EXPECT_EQ(of("/apis/a-1.example.com/v1/x2s"), "x2s.a-1.example.com");
+  EXPECT_EQ(of("/healthz"), "");
+  EXPECT_EQ(of("/api/v1/%FF"), "other");
+  EXPECT_EQ(of("/api/v1/Pods"), "other");
+  EXPECT_EQ(of("/api/v1/po%0Ads"), "") << "not a resource request";
+  EXPECT_EQ(of("/apis/a%22b/v1/pods"), "other");
+  EXPECT_EQ(of("/api/v1/" + std::string(63, 'a')), std::string(63, 'a'));
+  EXPECT_EQ(of("/api/v1/" + std::string(64, 'a')), "other");
+  EXPECT_EQ(of("/apis/" + std::string(254, 'a') + "/v1/pods"), "other");
+}
+
 }  // namespace
 }  // namespace weir
