@@ -23,6 +23,7 @@ struct Access {
   MonotonicTime proved;  // When it was asked: it has said so at this moment or later.
   bool known = false;    // It has said anything.
   MonotonicTime failed;  // When it was last asked and gave no such answer, but did not stay silent.
+  MonotonicTime silent;  // When that it had stayed silent, or could not be reached, was last seen.
 
   friend bool operator==(const Access&, const Access&) = default;
 };

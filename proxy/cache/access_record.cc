@@ -24,7 +24,8 @@ void AccessRecord::Note(ReadVerb verb, bool allowed, MonotonicTime asked) {
     LogInfo(allowed ? "access was granted" : "access was taken away",
             {{"resource", resource_}, {"verb", ReadVerbName(verb)}});
   }
-  access = {.allowed = allowed, .proved = asked, .known = true, .failed = access.failed};
+  access = {
+      .allowed = allowed, .proved = asked, .known = true, .failed = access.failed, .silent = {}};
 }
 
 void AccessRecord::Want(ReadVerb verb) {
@@ -47,8 +48,9 @@ void AccessRecord::OnReviewed(ReadVerb verb, MonotonicTime asked,
                                                   {"because", MessageOf(allowed.status())}});
     // Those who wait for the answer need wait no longer. Silence is none, nor is a connection that
     // breaks: its watches may not have been told yet.
-    const bool answered = !IsTimeout(allowed.status()) && !IsUnavailable(allowed.status());
-    if (answered) table_.at(static_cast<size_t>(verb)).failed = dispatcher_.Now();
+    const bool silence = IsTimeout(allowed.status()) || IsUnavailable(allowed.status());
+    Access& access = table_.at(static_cast<size_t>(verb));
+    (silence ? access.silent : access.failed) = dispatcher_.Now();
     return on_review_();
   }
   Note(verb, *allowed, asked);

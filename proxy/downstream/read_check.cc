@@ -16,6 +16,8 @@ constexpr absl::Duration kLongUp = absl::Minutes(1);
 constexpr absl::Duration kOld = absl::Minutes(2);
 // After the API server could not be asked.
 constexpr absl::Duration kAskAgain = absl::Seconds(1);
+// After it was found to be silent: not everybody waits for that.
+constexpr absl::Duration kSilent = absl::Seconds(10);
 
 ReadVerdict Serve() { return {}; }
 ReadVerdict Forward(ForwardReason reason) {
@@ -28,17 +30,22 @@ ReadVerdict Wait(ForwardReason reason, Want want, ResourceVersion version = {}) 
   return {.kind = Kind::kWait, .reason = reason, .want = want, .version = version, .soon = false};
 }
 
-absl::Duration MaxAgeOfAccess(const CacheReplica& replica, const ReadMoment& moment,
-                              const ReadCheckOptions& options) {
-  if (!replica.upstream_healthy()) return options.access_max_age_cut_off;
-  return moment.unanswered ? options.access_max_age_silent : options.access_max_age;
+// A watch that is down does not say that the API server cannot be asked: it may refuse watches
+// only.
+absl::Duration MaxAgeOfAccess(const Access& access, const CacheReplica& replica,
+                              const ReadMoment& moment, const ReadCheckOptions& options) {
+  if (replica.upstream_healthy()) {
+    return moment.unanswered ? options.access_max_age_silent : options.access_max_age;
+  }
+  const bool silent = access.silent > MonotonicTime() && moment.now - access.silent <= kSilent;
+  return silent || moment.unanswered ? options.access_max_age_cut_off : options.access_max_age;
 }
 
 ReadVerdict CheckAccess(const Decision& decision, const CacheReplica& replica,
                         const ReadMoment& moment, const ReadCheckOptions& options) {
   const Access& access = replica.access(VerbOf(decision.kind));
-  const bool fresh =
-      access.known && moment.now - access.proved <= MaxAgeOfAccess(replica, moment, options);
+  const bool fresh = access.known &&
+                     moment.now - access.proved <= MaxAgeOfAccess(access, replica, moment, options);
   if (!fresh) {
     // Not asked again at once.
     const bool in_vain = access.failed > MonotonicTime() && moment.now - access.failed <= kAskAgain;

@@ -26,7 +26,7 @@ struct ReadCheckOptions {
   // The same while it does not answer that question although the cache's watch seems to be up:
   // until a missed PING shows that it hangs (45 s), and the API server is known to be out of reach.
   absl::Duration access_max_age_silent = absl::Seconds(90);
-  // The same while the API server cannot be asked: the cache's watch is down.
+  // The same while it does not answer and the cache's watch is down, too.
   absl::Duration access_max_age_cut_off = absl::Minutes(10);
 };
 

@@ -47,6 +47,22 @@ class ReadCheckTest : public CacheFixture {
     dispatcher_.RunReady();
     resource_.SetFaults([](FakeResource::Faults& faults) { faults.answers = false; });
   }
+  // What else it is asked it answers.
+  void FailWatches() {
+    resource_.SetFaults([](FakeResource::Faults& faults) {
+      faults.watches.assign(100, InternalError("a conversion webhook"));
+    });
+    resource_.CutWatches(InternalError("a conversion webhook"));
+    dispatcher_.RunReady();
+    ASSERT_FALSE(replica_->upstream_healthy());
+  }
+  void AskInVain() {
+    resource_.SetFaults([](FakeResource::Faults& faults) {
+      faults.reviews.push_back(UnavailableError("nobody is there"));
+    });
+    replica_->WantAccess(ReadVerb::kList);
+    dispatcher_.RunReady();
+  }
   const GroupVersionResource& resource() const { return replica_->key().resource; }
   ResourceVersion newest() const { return replica_->newest()->version; }
 
@@ -173,6 +189,8 @@ TEST_F(ReadCheckTest, TheLastWordCountsLongerWhileTheApiServerIsSilent) {
   EXPECT_EQ(Check(kList).reason, ForwardReason::kAccess);
   CutOff();
   EXPECT_EQ(Check(kList).kind, Kind::kServe) << "now it is known to be out of reach";
+  unanswered_ = false;
+  EXPECT_EQ(Check(kList).kind, Kind::kWait) << "others find that out for themselves";
 }
 
 TEST_F(ReadCheckTest, WhatIsUnclearNeedsAProof) {
@@ -202,11 +220,31 @@ TEST_F(ReadCheckTest, TheMostRecentIsNotServedFromACacheThatIsCutOff) {
 }
 
 TEST_F(ReadCheckTest, TheLastWordCountsLongerWhileNobodyCanBeAsked) {
-  CutOff();
+  FailWatches();
   dispatcher_.Advance(absl::Minutes(9));
+  EXPECT_EQ(Check(kList).want, Want::kAccess) << "it may refuse watches only";
+  AskInVain();
+  EXPECT_EQ(Check(kList).kind, Kind::kServe);
+  dispatcher_.Advance(absl::Seconds(9));
+  EXPECT_EQ(Check(kList).kind, Kind::kServe) << "not everybody waits for it";
+  dispatcher_.Advance(absl::Seconds(2));
+  EXPECT_EQ(Check(kList).want, Want::kAccess);
+  unanswered_ = true;
   EXPECT_EQ(Check(kList).kind, Kind::kServe);
   dispatcher_.Advance(absl::Minutes(2));
+  AskInVain();
+  EXPECT_EQ(Check(kList).kind, Kind::kForward);
+}
+
+TEST_F(ReadCheckTest, WhatIsTakenAwayWhileWatchesFailIsNotServed) {
+  FailWatches();
+  resource_.SetFaults([](FakeResource::Faults& faults) { faults.denied = {ReadVerb::kList}; });
+  dispatcher_.Advance(absl::Seconds(31));
   EXPECT_EQ(Check(kList).want, Want::kAccess);
+  replica_->WantAccess(ReadVerb::kList);
+  dispatcher_.RunReady();
+  EXPECT_EQ(Check(kList).kind, Kind::kForward);
+  EXPECT_EQ(Check(kList).reason, ForwardReason::kAccess);
 }
 
 TEST_F(ReadCheckTest, VerifiedNeedsAProofSinceTheRequestCame) {
