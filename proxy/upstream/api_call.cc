@@ -144,7 +144,9 @@ void ApiCall::OnResponseEnd(HeaderList /*trailers*/) {
 void ApiCall::OnResponseFailed(absl::Status reason, bool /*sent*/) {
   if (over_) return;
   // An error's head says enough.
-  Finish(status_ != 0 && !accepted_ ? ErrorAnswer() : std::move(reason));
+  if (status_ != 0 && !accepted_) return Finish(ErrorAnswer());
+  // That too many wait for a connection already says nothing of what was asked for.
+  Finish(status_ == 0 && IsLimit(reason) ? UnavailableError(MessageOf(reason)) : std::move(reason));
 }
 
 void ApiCall::OnTimeout() {

@@ -138,6 +138,22 @@ TEST_P(AccessReviewErrorTest, AnErrorIsNoSilence) {
       << allowed_.status();
 }
 
+// It says nothing of what was asked for, such as that it were too large.
+TEST_F(AccessReviewCallTest, ThatTooManyWaitForAConnectionIsASilence) {
+  source_ = NewApiServerSource(upstream_, key_);
+  std::vector<RequestHandle> handles;
+  std::vector<absl::Status> failed;
+  for (int i = 0; i < 1500; ++i) {
+    handles.push_back(source_->List({}, [&failed](const absl::StatusOr<ObjectList>& list) {
+      failed.push_back(list.status());
+    }));
+  }
+  dispatcher_.RunReady();
+  ASSERT_FALSE(failed.empty());
+  EXPECT_TRUE(IsUnavailable(failed[0])) << failed[0];
+  EXPECT_THAT(MessageOf(failed[0]), HasSubstr("wait for a connection"));
+}
+
 TEST_F(AccessReviewCallTest, AnEndlessAnswerIsRefused) {
   Review(ReadVerb::kGet);
   Answer(201, std::string(2 << 20, ' '));
