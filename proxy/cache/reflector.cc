@@ -57,6 +57,7 @@ std::string Reflector::Describe() const {
 
 void Reflector::Schedule(Step step, absl::Duration delay) {
   phase_ = Phase::kWaiting;
+  initial_ = SnapshotMap();
   next_ = step;
   deadline_timer_->Disable();
   step_timer_->Enable(delay);

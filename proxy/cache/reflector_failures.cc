@@ -27,6 +27,7 @@ constexpr absl::Duration kDeniedFor = absl::Seconds(2);
 
 void Reflector::OnListFailed(const absl::Status& status) {
   if (IsDenial(status)) return OnDenied(status);
+  denied_since_.reset();
   // Not a list, malformed versions, an item that is too large: forwarded requests fare better.
   if (IsInvalidArgument(status) || IsInvalidOptions(status) || IsLimit(status)) {
     return GiveUp(status);
@@ -37,6 +38,7 @@ void Reflector::OnListFailed(const absl::Status& status) {
 
 void Reflector::OnStreamListFailed(const absl::Status& status) {
   if (IsDenial(status)) return OnDenied(status);
+  denied_since_.reset();
   const bool refused = IsInvalidOptions(status) || (IsInvalidArgument(status) && !opened_);
   if (refused) {
     LogInfo("the API server has no stream-list; will list and watch",
@@ -56,6 +58,7 @@ void Reflector::OnStreamListFailed(const absl::Status& status) {
 void Reflector::OnWatchFailed(const absl::Status& status) {
   if (status.ok()) return OnCleanEnd();
   if (IsDenial(status)) return OnDenied(status);
+  denied_since_.reset();
   if (IsResourceExpired(status)) return OnExpired(status);
   if (IsInvalidArgument(status) || IsInvalidOptions(status) || IsLimit(status)) {
     return opened_ ? OnUndecodable(status) : GiveUp(status);
@@ -139,6 +142,7 @@ void Reflector::GiveUp(const absl::Status& status) {
   LogWarning("not cached: requests are forwarded",
              {{"resource", env_.resource}, {"because", MessageOf(status)}});
   phase_ = Phase::kStopped;
+  initial_ = SnapshotMap();
   trouble_ = MessageOf(status);
   step_timer_->Disable();
   deadline_timer_->Disable();

@@ -213,6 +213,18 @@ TEST_F(ReflectorRetryTest, SurvivesDenialsForAMomentButNoLonger) {
   EXPECT_EQ(replica.state(), CacheReplica::State::kUnavailable);
 }
 
+TEST_F(ReflectorRetryTest, DenialsOfTwoMomentsAreNoLongDenial) {
+  CacheReplica& replica = Replica();
+  resource_.SetFaults([](auto& faults) {
+    faults.watches = {PermissionDeniedError("starting"), UnavailableError("1"),
+                      UnavailableError("2"), PermissionDeniedError("starting again")};
+  });
+  resource_.CutWatches(UnavailableError("restart"));
+  dispatcher_.Advance(absl::Minutes(1));
+  EXPECT_EQ(replica.state(), CacheReplica::State::kSynced);
+  EXPECT_TRUE(replica.upstream_healthy());
+}
+
 TEST_F(ReflectorRetryTest, CountsAsCutOffWhenAWatchDoesNotOpen) {
   CacheReplica& replica = Replica();
   dispatcher_.Advance(absl::Minutes(5));
