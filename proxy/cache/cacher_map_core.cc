@@ -240,6 +240,10 @@ void CacherMap::Core::Lose(uint64_t id, absl::Status reason) {
   if (unavailable_until_.size() >= env_.options.max_caches) {
     absl::erase_if(unavailable_until_, [now](const auto& entry) { return entry.second <= now; });
   }
+  // One that is forgotten is asked for again sooner.
+  if (unavailable_until_.size() >= env_.options.max_caches) {
+    unavailable_until_.erase(unavailable_until_.begin());
+  }
   unavailable_until_[slot.key] = now + env_.options.retry_unavailable;
   replicas_.erase(slot.key);
   slot.replica->core().SetUnavailable(std::move(reason));
@@ -265,7 +269,9 @@ CacherHome& CacherMap::Core::HomeFor(const CacheKey& key) {
 
 void CacherMap::Core::DropHome(const CacheKey& key) {
   auto node = homes_.extract(key);
-  if (!node.empty()) LeaveHome(std::move(node.mapped()));
+  if (node.empty()) return;
+  node.mapped()->cacher().RaiseFloor();
+  LeaveHome(std::move(node.mapped()));
 }
 
 void CacherMap::Core::LeaveHome(std::unique_ptr<CacherHome> home) {

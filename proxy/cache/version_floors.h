@@ -16,6 +16,7 @@ namespace weir {
 class VersionFloors {
  public:
   void Raise(const GroupVersionResource& resource, ResourceVersion version) {
+    if (!version.is_set()) return;  // Clients may ask for what there is not.
     const std::lock_guard lock(mutex_);
     ResourceVersion& floor = floors_[resource];
     if (floor < version) floor = version;

@@ -123,9 +123,7 @@ void WatchStream::EndGracefully(Counter& reason) {
 void WatchStream::OnCacheChange() {
   if (replica_.state() == CacheReplica::State::kSynced) return Pump();
   // Access was lost or the resource has gone: the client asks again and is told by the API server.
-  if (ended_) return;
-  stats_.ended_by_cache->Add();
-  Finish();
+  if (!ended_) Abandon(*stats_.ended_by_cache);
 }
 
 void WatchStream::Pump() {
