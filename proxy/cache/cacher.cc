@@ -107,7 +107,7 @@ absl::Status Cacher::OnSnapshot(Reflector::Snapshot snapshot) {
                      {"namespace", key_.namespace_name},
                      {"version", builder_.version().ToString()},
                      {"objects", objects()}});
-  window_.Append(builder_.Take(heard_));
+  window_.Append(builder_.Take(env_.dispatcher.ReadySince(), heard_));
   UpdateGauges();
   outlets_.publish(CurrentState());
   return absl::OkStatus();
@@ -134,7 +134,7 @@ void Cacher::Hear() {
 }
 
 RevisionPtr Cacher::TakeRevision() {
-  RevisionPtr revision = builder_.Take(env_.dispatcher.Now());
+  RevisionPtr revision = builder_.Take(env_.dispatcher.ReadySince(), env_.dispatcher.Now());
   if (revision == nullptr) return nullptr;
   window_.Append(revision);
   UpdateGauges();
@@ -145,8 +145,7 @@ void Cacher::PublishRevision() {
   const RevisionPtr revision = TakeRevision();
   if (revision == nullptr) return;
   if (!revision->events.empty()) {
-    stats_.ingest->Observe(revision->published - env_.dispatcher.ReadySince(),
-                           revision->events.size());
+    stats_.ingest->Observe(revision->published - revision->arrived, revision->events.size());
   }
   outlets_.publish([revision](CacheReplica::Core& replica) { replica.Append(revision); });
 }

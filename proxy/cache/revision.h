@@ -44,6 +44,8 @@ struct Revision {
   // `after` and `version` is not among them, so it serves readers that have seen `after`, and no
   // version between the two. After a proof it may follow (see `heard`).
   bool relisted = false;
+  // When its bytes can have come to Weir, at the earliest: see Dispatcher::ReadySince().
+  MonotonicTime arrived;
   MonotonicTime published;    // When.
   size_t event_bytes = 0;     // What keeping the events costs beyond `objects`.
   uint64_t object_bytes = 0;  // Of `objects`.

@@ -232,7 +232,7 @@ void RevisionBuilder::Retire(const ObjectPtr& object) {
   retired_bytes_ += object->footprint();
 }
 
-RevisionPtr RevisionBuilder::Take(MonotonicTime now) {
+RevisionPtr RevisionBuilder::Take(MonotonicTime arrived, MonotonicTime now) {
   const bool rewritten = std::exchange(rewritten_, false);
   const bool heard = std::exchange(heard_before_, heard_) != heard_;
   if (version_ == after_ && events_.empty() && !rewritten && !heard) return nullptr;
@@ -246,6 +246,7 @@ RevisionPtr RevisionBuilder::Take(MonotonicTime now) {
   std::vector<CacheEvent>(events_).swap(events_);
   revision->events = std::exchange(events_, {});
   revision->relisted = std::exchange(relisted_, false);
+  revision->arrived = arrived;
   revision->published = now;
   revision->event_bytes = std::exchange(event_bytes_, 0);
   revision->object_bytes = object_bytes_;

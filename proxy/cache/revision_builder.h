@@ -32,8 +32,9 @@ class RevisionBuilder {
   // The state is known to be the API server's at `version`, although not all that led there may
   // have been seen. REQUIRES: all was Taken before.
   void Prove(ResourceVersion version);
-  // Everything since the last call as one Revision; nullptr if nothing has moved.
-  RevisionPtr Take(MonotonicTime now);
+  // Everything since the last call, which came at `arrived`, as one Revision; nullptr if nothing
+  // has moved.
+  RevisionPtr Take(MonotonicTime arrived, MonotonicTime now);
 
   uint64_t let_go() const { return let_go_; }  // Events, so far.
   bool has_state() const { return version_.is_set(); }

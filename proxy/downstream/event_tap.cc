@@ -34,6 +34,7 @@ SeenEvent Describe(const CacheReplica& replica, const Revision& revision, const 
                  .uid = std::string(object.uid()),
                  .type = type,
                  .version = event.version,
+                 .arrived = revision.arrived,
                  .published = revision.published,
                  .asks = Asks::kNothing,
                  .written = {}};

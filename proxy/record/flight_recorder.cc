@@ -133,7 +133,11 @@ bool FlightRecorder::Remember(const SeenEvent& event, LastEvents& last) {
   last.uid = event.uid;
   last.deleted = deleted;
   if (last.events.size() == kEventsOfAnObject) last.events.erase(last.events.begin());
-  last.events.push_back({.version = event.version, .published = event.published});
+  const int64_t ingest_us = absl::ToInt64Microseconds(event.published - event.arrived);
+  last.events.push_back(
+      {.version = event.version,
+       .published = event.published,
+       .ingest_us = static_cast<uint32_t>(std::clamp<int64_t>(ingest_us, 0, UINT32_MAX))});
   return true;
 }
 
@@ -157,7 +161,9 @@ void FlightRecorder::OnEvent(const SeenEvent& event) {
 
 void FlightRecorder::NoteOwn(const SeenEvent& event, MonotonicTime answered,
                              ResourceRecord& resource) {
-  resource.write_to_watch->Observe(event.published - answered);
+  // What follows its coming to Weir is Weir's own time, and counted as ingest. The answer may be
+  // slower than the event; that is no time at all.
+  resource.write_to_watch->Observe(event.arrived - answered);
   resource.own_events->Add();
   const auto* const busy = busy_.Find(KeyOf(event.resource, event.namespace_name, event.name));
   if (busy != nullptr) (*busy)->own_events.Add(event.published);
@@ -167,8 +173,8 @@ void FlightRecorder::NoteOthers(const SeenEvent& event, ResourceRecord& resource
   const auto* const busy = busy_.Find(KeyOf(event.resource, event.namespace_name, event.name));
   if (busy != nullptr) (*busy)->other_events.Add(event.published);
   if (!event.written.has_value()) return;
-  const absl::Time published = absl::Now() - (dispatcher_.Now() - event.published);
-  resource.write_to_watch_others->Observe(published - *event.written);
+  const absl::Time arrived = absl::Now() - (dispatcher_.Now() - event.arrived);
+  resource.write_to_watch_others->Observe(arrived - *event.written);
 }
 
 void FlightRecorder::NotePending(const SeenEvent& event, ResourceRecord& resource) {
@@ -180,17 +186,18 @@ void FlightRecorder::NotePending(const SeenEvent& event, ResourceRecord& resourc
     NoteActs(resource);
     return;
   }
+  const Asked asked{.version = event.version, .published = event.published};
   Pending* pending = FindPending(event.uid);
   if (pending == nullptr) {
     bool dropped = false;
     pending = &(resource.acts ? pending_ : idle_pending_).Get(event.uid, &dropped);
     if (dropped) dropped_pending_->Add();
-    pending->since = event.published;
+    pending->oldest = asked;
   }
   pending->resource = &resource;
   pending->namespace_name = event.namespace_name;
   pending->name = event.name;
-  pending->version = event.version;
+  pending->newest = asked;
   pending->asks = event.asks;
 }
 
@@ -249,12 +256,18 @@ void FlightRecorder::OnWrite(const SeenWrite& write) {
 void FlightRecorder::NoteLate(const SeenWrite& write, LastEvent& event, ResourceRecord& resource,
                               BusyRecord& busy) {
   if (std::exchange(event.own, true)) return;
-  resource.write_to_watch->Observe(event.published - write.answered);
+  resource.write_to_watch->Observe(event.arrived() - write.answered);
   resource.own_events->Add();
   busy.other_events.Remove(event.published);
   busy.own_events.Add(event.published);
-  const Pending* const pending = FindPending(write.uid);
-  if (pending != nullptr && pending->version == write.version) ErasePending(write.uid);
+  ForgetOwn(write);
+}
+
+void FlightRecorder::ForgetOwn(const SeenWrite& write) {
+  Pending* const pending = FindPending(write.uid);
+  if (pending == nullptr || pending->oldest.version != write.version) return;
+  if (pending->newest.version == write.version) return ErasePending(write.uid);
+  pending->oldest = pending->newest;
 }
 
 // Remembered in any case: an event of before may be told of later. What goes when there are too
@@ -267,10 +280,10 @@ void FlightRecorder::Act(const std::string& uid, const SeenWrite& write) {
                        [](MonotonicTime came, const Action& a) { return came < a.came; }),
       Action{.came = write.came});
   Pending* const pending = FindPending(uid);
-  if (pending != nullptr && pending->since <= write.came) {
+  if (pending != nullptr && pending->oldest.published <= write.came) {
     at->counted = true;
-    pending->resource->event_to_action->Observe(write.came - pending->since, write.audit_id,
-                                                absl::Now());
+    pending->resource->event_to_action->Observe(write.came - pending->oldest.published,
+                                                write.audit_id, absl::Now());
     ResourceRecord& resource = *pending->resource;
     ErasePending(uid);
     NoteActs(resource);
@@ -318,7 +331,8 @@ void FlightRecorder::Tick() {
   const MonotonicTime now = dispatcher_.Now();
   for (auto& [name, resource] : resources_) resource->stuck_now = resource->loops_now = 0;
   const auto count = [&](const std::string&, const Pending& pending) {
-    const bool stuck = pending.resource->acts && now - pending.since > options_.stuck_after;
+    const bool stuck =
+        pending.resource->acts && now - pending.oldest.published > options_.stuck_after;
     if (stuck) ++pending.resource->stuck_now;
   };
   pending_.ForEach(count);
@@ -340,13 +354,13 @@ std::vector<StuckObject> FlightRecorder::Stuck() const {
   const MonotonicTime now = dispatcher_.Now();
   std::vector<StuckObject> rows;
   const auto add = [&](const std::string& uid, const Pending& pending) {
-    const absl::Duration age = now - pending.since;
+    const absl::Duration age = now - pending.oldest.published;
     if (age <= options_.stuck_after) return;
     rows.push_back({.resource = pending.resource->name,
                     .namespace_name = pending.namespace_name,
                     .name = pending.name,
                     .uid = uid,
-                    .version = pending.version,
+                    .version = pending.oldest.version,
                     .asks = pending.asks,
                     .age = age,
                     .acts = pending.resource->acts});

@@ -23,8 +23,8 @@ namespace weir {
 // A row of /objects/stuck: an event that asks for something, and nothing has been done about it.
 struct StuckObject {
   std::string resource, namespace_name, name, uid;
-  ResourceVersion version;
-  SeenEvent::Asks asks = SeenEvent::Asks::kNothing;
+  ResourceVersion version;  // Of the event since which nothing has been done.
+  SeenEvent::Asks asks = SeenEvent::Asks::kNothing;  // By the newest event.
   absl::Duration age;
   bool acts = false;  // Something was done about another object of the resource.
 };
@@ -66,17 +66,24 @@ class FlightRecorder {
 
  private:
   struct BusyRecord;
+  struct Asked {
+    ResourceVersion version;
+    MonotonicTime published;
+  };
   struct Pending {
     ResourceRecord* resource = nullptr;
     std::string namespace_name, name;
-    ResourceVersion version;
-    SeenEvent::Asks asks = SeenEvent::Asks::kNothing;
-    MonotonicTime since;
+    SeenEvent::Asks asks = SeenEvent::Asks::kNothing;  // By the newest event.
+    Asked oldest, newest;  // The event since which it waits, and the last one.
   };
   struct LastEvent {
     ResourceVersion version;
     MonotonicTime published;
     bool own = false;  // Known to be a client's own write.
+    uint32_t ingest_us =
+        0;  // Since it came to Weir. Of thousands of events: half of a time's size.
+
+    MonotonicTime arrived() const { return published + -absl::Microseconds(ingest_us); }
   };
   // The last few of an object, oldest first; at least one.
   struct LastEvents {
@@ -108,6 +115,8 @@ class FlightRecorder {
   // A write whose event was told of first.
   void NoteLate(const SeenWrite& write, LastEvent& event, ResourceRecord& resource,
                 BusyRecord& busy);
+  // What waits of it since its own write waits for what came after, if anything.
+  void ForgetOwn(const SeenWrite& write);
   void NoteRefusal(const SeenWrite& write, ResourceRecord& resource);
 
   ResourceRecord& Of(std::string_view resource);

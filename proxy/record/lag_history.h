@@ -20,7 +20,7 @@ namespace weir {
 
 // Where the time of an event goes. In the order of its way.
 enum class Stage {
-  kWriteToWatch,        // A write through Weir was answered -> its event was published.
+  kWriteToWatch,        // A write through Weir was answered -> its event came to Weir.
   kWriteToWatchOthers,  // The same by the times in managedFields, which are whole seconds.
   kIngest,              // Its bytes can have been ready -> published.
   kDispatch,            // Published -> handed to the connection.

@@ -10,7 +10,7 @@ ResourceRecord::ResourceRecord(StatsRegistry& registry, std::string resource)
       write_to_watch(registry.AddHistogram(
           "weir_record_write_to_watch_seconds",
           "From the answer to a write (through Weir, or by managedFields: whole seconds) until its "
-          "event was published.",
+          "event came to Weir.",
           {{"resource", name}, {"writer", "weir"}})),
       write_to_watch_others(registry.AddHistogram("weir_record_write_to_watch_seconds", "",
                                                   {{"resource", name}, {"writer", "others"}})),

@@ -25,7 +25,7 @@ struct SeenEvent {
   std::string namespace_name, name, uid;
   WatchEventType type = WatchEventType::kAdded;
   ResourceVersion version;
-  MonotonicTime published;
+  MonotonicTime arrived, published;  // Its bytes, at the earliest; its Revision.
   Asks asks = Asks::kNothing;
   std::optional<absl::Time> written;  // By managedFields, if this change moved it.
 };

@@ -267,6 +267,7 @@ TEST_F(AdminHandlerTest, NamesObjectsThatAreStuckAndThatAreBusy) {
                   .uid = "u",
                   .type = WatchEventType::kAdded,
                   .version = ResourceVersion(11),
+                  .arrived = dispatcher_.Now(),
                   .published = dispatcher_.Now(),
                   .asks = SeenEvent::Asks::kCreated,
                   .written = {}};

@@ -48,7 +48,7 @@ struct Cache {
     for (int i = 0; i < count; ++i) objects.Put(MakeObject(Spec(i, ++version)));
     if (!builder.Replace(V(version), std::move(objects)).ok()) return;
     WatchWindow window{CacherOptions()};
-    window.Append(builder.Take(MonotonicTime()));
+    window.Append(builder.Take(MonotonicTime(), MonotonicTime()));
     auto made = std::make_unique<CacheReplica::Core>(
         CacheKey(), CacherOptions(),
         CacheReplica::Core::Outlets{.ask = [](std::function<void(Cacher&)>) {},
@@ -83,7 +83,7 @@ void EventToReaders(benchmark::State& state) {
         MakeEvent(WatchEventType::kModified, Spec(static_cast<int>(random() % count), ++version));
     state.ResumeTiming();
     if (!cache.builder.Add(std::move(event)).ok()) state.SkipWithError("refused");
-    cache.core->Append(cache.builder.Take(MonotonicTime()));
+    cache.core->Append(cache.builder.Take(MonotonicTime(), MonotonicTime()));
     for (WatchCursor& cursor : cursors) {
       while (cursor.Next().has_value()) ++read;
     }
@@ -123,7 +123,7 @@ void EventToReadersOfOneView(benchmark::State& state) {
     if (!cache.builder.Add(MakeEvent(WatchEventType::kModified, spec)).ok()) {
       state.SkipWithError("refused");
     }
-    cache.core->Append(cache.builder.Take(MonotonicTime()));
+    cache.core->Append(cache.builder.Take(MonotonicTime(), MonotonicTime()));
     state.ResumeTiming();
     for (WatchCursor& cursor : cursors) {
       while (cursor.Next().has_value()) ++read;

@@ -45,7 +45,7 @@ TEST_F(CacherMapTest, TellsReadersOfEveryChangeInATurn) {
 }
 
 TEST_F(CacherMapTest, CountsWhatAnEventHasWaitedForTheLoopAsIngest) {
-  Replica();
+  const CacheReplica& replica = Replica();
   dispatcher_.Advance(absl::Seconds(1));
   dispatcher_.set_ready_since(dispatcher_.Now() + -absl::Milliseconds(50));
   resource_.Put({.name = "a"});
@@ -55,6 +55,8 @@ TEST_F(CacherMapTest, CountsWhatAnEventHasWaitedForTheLoopAsIngest) {
   ASSERT_EQ(ingest.size(), 1U);
   EXPECT_EQ(ingest[0].second.count(), 2U);
   EXPECT_NEAR(absl::ToDoubleMilliseconds(ingest[0].second.Max()), 50, 0.5);
+  EXPECT_EQ(replica.newest()->arrived, dispatcher_.ReadySince());
+  EXPECT_EQ(replica.newest()->published, dispatcher_.Now());
 }
 
 TEST_F(CacherMapTest, ServesNarrowFromWideOnceThatIsSynced) {

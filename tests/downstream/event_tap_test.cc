@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/downstream/event_tap.h"
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -23,6 +24,24 @@ class EventTapTest : public SmallWindowFixture {
  protected:
   void Put(const std::string& name, std::vector<std::pair<std::string, std::string>> labels = {}) {
     resource_.Put({.name = name, .labels = std::move(labels)});
+    dispatcher_.RunReady();
+  }
+  // An event of an object "m" with such times in its managedFields.
+  void Write(WatchEventType type, const std::vector<int64_t>& seconds,
+             const std::string& app = "web") {
+    std::string fields;
+    for (const int64_t s : seconds) {
+      fields += StrCat(
+          fields.empty() ? "" : ",", R"({"manager":"m","time":")",
+          absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", absl::FromUnixSeconds(s), absl::UTCTimeZone()),
+          R"("})");
+    }
+    auto object = Object::Parse(
+        Representation::kJson,
+        StrCat(R"({"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"m",)",
+               R"("namespace":"default","uid":"u","resourceVersion":")", resource_.Bump(),
+               R"(","labels":{"app":")", app, R"("},"managedFields":[)", fields, "]}}"));
+    resource_.Inject(MakeEvent(type, object.value()));
     dispatcher_.RunReady();
   }
   // "name@version" of the events told of since the last time.
@@ -55,14 +74,18 @@ TEST_F(EventTapTest, TellsOfWhatAStreamIsSentSomeTimeLater) {
   CacheReplica& replica = Replica();
   Put("before");
   const RequestHandle stream = Watch(replica, EventView());
+  dispatcher_.set_ready_since(dispatcher_.Now() + -absl::Milliseconds(50));
   Put("a");
+  const MonotonicTime arrived = replica.newest()->arrived;
   const MonotonicTime published = replica.newest()->published;
   Put("b");
   EXPECT_EQ(batches_, 0);
   EXPECT_THAT(Told(), ElementsAre("a@12", "b@13"));
   EXPECT_EQ(batches_, 1);
   EXPECT_EQ(seen_.events[0].resource, "configmaps");
+  EXPECT_EQ(seen_.events[0].arrived, arrived);
   EXPECT_EQ(seen_.events[0].published, published);
+  EXPECT_EQ(published - arrived, absl::Milliseconds(50));
   EXPECT_EQ(seen_.events[0].type, WatchEventType::kAdded);
   EXPECT_EQ(seen_.events[0].asks, Asks::kCreated);
   EXPECT_FALSE(seen_.events[0].uid.empty());
@@ -81,6 +104,36 @@ TEST_F(EventTapTest, AChangeOfAKindWithoutGenerationsAsksForSomething) {
   EXPECT_EQ(seen_.events[1].asks, Asks::kChanged);
   EXPECT_EQ(seen_.events[2].type, WatchEventType::kDeleted);
   EXPECT_EQ(seen_.events[2].asks, Asks::kNothing);
+}
+
+// By managedFields: of a change that moved their newest time, and of no other.
+TEST_F(EventTapTest, TellsWhenAChangeWasWritten) {
+  CacheReplica& replica = Replica();
+  const RequestHandle stream = Watch(replica, EventView());
+  Write(WatchEventType::kAdded, {10, 30, 20});
+  Write(WatchEventType::kModified, {10, 30, 20});
+  Write(WatchEventType::kModified, {40, 30, 20});
+  Told();  // The window is small.
+  Write(WatchEventType::kModified, {});
+  Write(WatchEventType::kDeleted, {50});
+  Told();
+  std::vector<std::optional<absl::Time>> written;
+  for (const SeenEvent& event : seen_.events) written.push_back(event.written);
+  EXPECT_THAT(written, ElementsAre(absl::FromUnixSeconds(30), std::nullopt,
+                                   absl::FromUnixSeconds(40), std::nullopt, std::nullopt));
+}
+
+// What enters a selection may have been written long ago.
+TEST_F(EventTapTest, DoesNotTellWhenWhatEntersASelectionWasWritten) {
+  CacheReplica& replica = Replica();
+  const RequestHandle stream = Watch(replica, Web());
+  Write(WatchEventType::kAdded, {10}, "other");
+  Write(WatchEventType::kModified, {20}, "web");
+  Write(WatchEventType::kModified, {30}, "web");
+  Told();
+  ASSERT_THAT(seen_.events, SizeIs(2));
+  EXPECT_EQ(seen_.events[0].written, std::nullopt);
+  EXPECT_EQ(seen_.events[1].written, absl::FromUnixSeconds(30));
 }
 
 TEST_F(EventTapTest, TellsOnlyOfWhatSomeStreamSelects) {

@@ -30,6 +30,7 @@ class FlightRecorderFixture : public testing::Test {
             .uid = "uid-" + name,
             .type = type,
             .version = ResourceVersion(version),
+            .arrived = dispatcher_.Now(),
             .published = dispatcher_.Now(),
             .asks = asks,
             .written = {}};

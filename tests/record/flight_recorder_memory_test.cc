@@ -33,6 +33,7 @@ class FlightRecorderMemoryTest : public testing::Test {
             .uid = StrCat("af6a6c64-36df-41c3-9c4b-", resource, 10000000 + object),
             .type = WatchEventType::kModified,
             .version = ResourceVersion(++version_),
+            .arrived = dispatcher_.Now(),
             .published = dispatcher_.Now(),
             .asks = SeenEvent::Asks::kChanged,
             .written = {}};

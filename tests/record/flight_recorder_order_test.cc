@@ -89,6 +89,27 @@ TEST_F(FlightRecorderOrderTest, AnOwnEventIsKnownAgainAmongMany) {
   EXPECT_EQ(Stat("pending_objects"), 0);
 }
 
+// a write that is told of after its own event, and another's event before or after that.
+TEST_F(FlightRecorderOrderTest, AnOwnEventToldFirstDoesNotHideAnothers) {
+  See(Event("asked", 11, Asks::kChanged));
+  Pass(absl::Seconds(2));
+  const SeenWrite answer = Write("asked", 12), unasked = Write("unasked", 12);
+  Pass(absl::Milliseconds(20));
+  See(Event("asked", 12, Asks::kChanged));
+  See(Event("unasked", 12, Asks::kChanged));
+  Pass(absl::Milliseconds(20));
+  See(Event("unasked", 13, Asks::kChanged));
+  Note(answer);
+  Note(unasked);
+  EXPECT_EQ(EventToAction().count(), 1u) << "that of 11";
+  ExpectNear(EventToAction().Max(), absl::Seconds(2));
+  Pass(absl::Seconds(11));
+  ASSERT_EQ(recorder_.Stuck().size(), 1u);
+  EXPECT_EQ(recorder_.Stuck()[0].name, "unasked");
+  EXPECT_EQ(recorder_.Stuck()[0].version, ResourceVersion(13)) << "12 is its own";
+  EXPECT_EQ(recorder_.Stuck()[0].age, absl::Seconds(11));
+}
+
 // writes of ever new objects (Kubernetes Events) do not push out the one in a loop.
 TEST_F(FlightRecorderOrderTest, ALoopIsSeenAmongCreations) {
   uint64_t v = 10;

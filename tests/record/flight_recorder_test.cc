@@ -37,6 +37,33 @@ TEST_F(FlightRecorderTest, AnEventMayBeToldOfBeforeItsWrite) {
   EXPECT_EQ(Stat("no_op_writes_total"), 0);
 }
 
+// Whichever is told of first. What Weir did with the event is its own time.
+TEST_F(FlightRecorderTest, WriteToWatchEndsWhereTheEventComes) {
+  for (const bool late : {false, true}) {
+    const std::string name = late ? "late" : "early";
+    const SeenWrite write = Write(name, 11);
+    Pass(absl::Milliseconds(20));
+    SeenEvent event = Event(name, 11);
+    Pass(absl::Milliseconds(50));
+    event.published = dispatcher_.Now();
+    if (late) See(event);
+    Note(write);
+    if (!late) See(event);
+  }
+  EXPECT_EQ(WriteToWatch().count(), 2u);
+  ExpectNear(WriteToWatch().Quantile(0), absl::Milliseconds(20));
+  ExpectNear(WriteToWatch().Max(), absl::Milliseconds(20));
+}
+
+TEST_F(FlightRecorderTest, AnotherWritesTimeEndsWhereTheEventComes) {
+  SeenEvent event = Event("a", 11);
+  Pass(absl::Seconds(50));
+  event.published = dispatcher_.Now();
+  event.written = absl::Now() - absl::Seconds(70);
+  See(event);
+  EXPECT_NEAR(absl::ToDoubleSeconds(WriteToWatch("others").Max()), 20, 1);
+}
+
 TEST_F(FlightRecorderTest, OthersWritesAreKnownByManagedFields) {
   SeenEvent event = Event("a", 11);
   event.written = absl::Now() - absl::Seconds(20);
@@ -145,6 +172,18 @@ TEST_F(FlightRecorderTest, AnObjectIsStuckOnceTheThresholdHasPassed) {
   Pass(absl::Seconds(1));
   EXPECT_THAT(recorder_.Stuck(), IsEmpty());
   EXPECT_EQ(Stat("objects_stuck"), 0);
+}
+
+TEST_F(FlightRecorderTest, AStuckObjectIsShownWithTheVersionSinceWhichItIs) {
+  See(Event("a", 12, Asks::kCreated));
+  Pass(absl::Seconds(5));
+  See(Event("a", 13, Asks::kDeleting));
+  Pass(absl::Seconds(6));
+  const std::vector<StuckObject> stuck = recorder_.Stuck();
+  ASSERT_THAT(stuck, SizeIs(1));
+  EXPECT_EQ(stuck[0].version, ResourceVersion(12));
+  EXPECT_EQ(stuck[0].age, absl::Seconds(11));
+  EXPECT_EQ(stuck[0].asks, Asks::kDeleting) << "what it asks for now";
 }
 
 TEST_F(FlightRecorderTest, WhatNobodyActsOnIsShownLastAndRaisesNoAlarm) {

@@ -11,6 +11,7 @@
 #include "proxy/base/log.h"
 #include "proxy/net/certificate_authority.h"
 #include "proxy/net/listener.h"
+#include "proxy/record/flight_recorder.h"
 #include "proxy/server/rendezvous.h"
 #include "tests/support/test_loop.h"
 
@@ -30,10 +31,24 @@ std::shared_ptr<TlsContext> ClientTls(const UpstreamTarget& target) {
   return TlsContext::NewClient({.ca_pem = target.ca_pem, .ca_source = target.ca_source}).value();
 }
 
+class SlowFilter final : public EventFilter {
+ public:
+  explicit SlowFilter(absl::Duration delay) : delay_(delay) {}
+  bool IsStale(const WatchEvent& /*event*/, const IngestContext& /*context*/) override {
+    absl::SleepFor(delay_);
+    return false;
+  }
+
+ private:
+  const absl::Duration delay_;
+};
+
 std::unique_ptr<FilterChain> MakeFilters(const std::vector<std::string>& names,
-                                         FilterChainStats& stats) {
+                                         absl::Duration delay, FilterChainStats& stats) {
   std::vector<NamedFilter> filters;
   for (const std::string& name : names) filters.push_back({name, CreateFilter(name, {}).value()});
+  if (delay > absl::ZeroDuration())
+    filters.push_back({"slow", std::make_unique<SlowFilter>(delay)});
   return std::make_unique<FilterChain>(std::move(filters), stats);
 }
 
@@ -54,6 +69,8 @@ class WeirUnderTest::Core {
     target.token = options.token;
     MakeWorkers(target);
     loop_.Run([this] {
+      recorder_ = std::make_unique<FlightRecorder>(loop_.dispatcher(), registry_);
+      lag_ = std::make_unique<LagHistory>(loop_.dispatcher(), registry_);
       listener_ = std::make_unique<Listener>(
           loop_.dispatcher(), Socket::Listen(Address::Parse("127.0.0.1:0").value(), false).value(),
           [this](Socket socket) { Accept(std::move(socket)); }, [](const absl::Status&) {});
@@ -93,6 +110,12 @@ class WeirUnderTest::Core {
       for (Row& row : rows->get_future().get()) all.push_back(std::move(row));
     }
     return all;
+  }
+
+  std::vector<StageRow> Stages() {
+    std::vector<StageRow> rows;
+    loop_.Run([&] { rows = lag_->Stages(); });
+    return rows;
   }
 
   void Block(absl::Duration duration) {
@@ -139,7 +162,9 @@ class WeirUnderTest::Core {
         .router = options_.router,
         .session = options_.session,
         .floors = std::make_shared<ReadFloors>(),
-        .seen = [](const SeenBatch&) {}};  // All that leads there is done.
+        .seen = [this](SeenBatch batch) {
+          loop_.dispatcher().Post([this, batch = std::move(batch)] { recorder_->OnSeen(batch); });
+        }};
     std::vector<CacherMap*> maps;
     for (int i = 0; i < options_.workers; ++i) {
       // Not shared, as in the server.
@@ -147,7 +172,7 @@ class WeirUnderTest::Core {
       setup.callers_tls = ClientTls(target);
       workers_.push_back(std::make_unique<Worker>(
           i, setup, [this](const GroupVersionResource&, FilterChainStats& stats) {
-            return MakeFilters(options_.filters, stats);
+            return MakeFilters(options_.filters, options_.filter_delay, stats);
           }));
       maps.push_back(&workers_.back()->caches());
     }
@@ -163,6 +188,8 @@ class WeirUnderTest::Core {
   }
 
   TestLoop loop_;
+  std::unique_ptr<FlightRecorder> recorder_;
+  std::unique_ptr<LagHistory> lag_;
   std::unique_ptr<Listener> listener_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::thread> threads_;
@@ -211,6 +238,8 @@ std::vector<StreamRow> WeirUnderTest::Streams() {
 std::vector<CacheRow> WeirUnderTest::Caches() {
   return core_->Gather<CacheRow>([](Worker& w) { return w.caches().Rows(); });
 }
+
+std::vector<StageRow> WeirUnderTest::Stages() { return core_->Stages(); }
 
 bool WeirUnderTest::Drain(absl::Duration deadline) { return core_->Drain(deadline); }
 void WeirUnderTest::Stop() { core_->Stop(); }

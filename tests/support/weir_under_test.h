@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "proxy/record/lag_history.h"
 #include "proxy/server/worker.h"
 #include "tests/support/fake_api_server.h"
 #include "tests/support/test_client.h"
@@ -17,6 +18,9 @@ struct WeirOptions {
   int workers = 1;
   std::string token = "owner-token";  // Weir's own credential; "": clients show a token of Weir's.
   std::vector<std::string> filters = {"stale"};
+  // What a filter after those takes for each event, in which the loop does nothing else. Only a
+  // filter that blocks could do that to a real Weir, and none is built into it.
+  absl::Duration filter_delay = absl::ZeroDuration();
   UpstreamTarget target = {};  // Host, port, CA and token are filled in.
   UpstreamOptions upstream = {};
   AuthenticatorOptions authenticator = {};
@@ -49,6 +53,8 @@ class WeirUnderTest {
   double Stat(std::string_view name, const StatsLabels& labels = {}) const;
   // What a histogram has observed, of all workers and labels.
   LatencyCounts Latencies(std::string_view name) const;
+  // What /lag says, since the start.
+  std::vector<StageRow> Stages();
   // Each worker does nothing else for so long, from its next turn on. Does not wait for it.
   void Block(absl::Duration duration);
   // From cache, or forwarded for a reason.

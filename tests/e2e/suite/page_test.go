@@ -165,7 +165,7 @@ func (b *browser) screenshots(name string) {
 // The page shows what happens to a live operator, to people with a mouse and without.
 func TestPage(t *testing.T) {
 	server := sharedCluster(t)
-	r := record(t, server, 0)
+	r := record(t, server, recordOptions{})
 	b := newBrowser(t, r.weir.Admin)
 	b.waitFor("#ready", "ready")
 	b.waitFor("#streams tbody tr", "configmaps")
@@ -239,7 +239,7 @@ func fill(t *testing.T, client dynamic.ResourceInterface, name string, bytes int
 // With 500 streams each look takes the page little of the time until the next.
 func TestPageOfManyStreams(t *testing.T) {
 	server := sharedCluster(t)
-	r := record(t, server, 0)
+	r := record(t, server, recordOptions{})
 	client := need(harness.NewRawClient(need(r.weir.Config())(t), false))(t)
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
