@@ -290,13 +290,13 @@ void RoutedRequest::Forward(ForwardReason reason) {
   const Negotiated negotiated =
       NegotiateAccept(head_.headers.Get("accept"), decision_.info.verb == "list");
   const bool ended = head_.end_of_stream;
-  PassthroughRequest request{
-      .head = std::move(head_),
-      .as_self = as_self,
-      .error_representation = negotiated.kind == Negotiated::Kind::kOther ? Representation::kJson
-                                                                          : negotiated.preferred,
-      .verb = decision_.info.verb,
-      .resource = ResourceLabel(decision_.info)};
+  PassthroughRequest request{.head = std::move(head_),
+                             .as_self = as_self,
+                             .error_representation = negotiated.kind == Negotiated::Kind::kOther
+                                                         ? Representation::kJson
+                                                         : negotiated.preferred,
+                             .verb = decision_.info.verb,
+                             .resource = ResourceLabel(decision_.info)};
   inner_ = NewPassthrough(context_.upstream, std::move(request), ForwardWriter());
   // The request was complete before the choice to forward it was made.
   if (ended && decision_.kind != Decision::Kind::kForward) inner_->OnEnd({});

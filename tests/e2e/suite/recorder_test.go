@@ -190,9 +190,14 @@ func TestRecorderWriteToWatch(t *testing.T) {
 			bookmarks := map[time.Duration]float64{}
 			for _, d := range []time.Duration{0, delay} {
 				r := record(t, server, recordOptions{workers: workers, delay: d})
-				createIn(t, r.others, r.namespace, "a")
-				for range writes {
-					touchConfigMap(t, r.others, "a")
+				// The recorder matches writes and events that two workers tell it of each 250 ms, and
+				// knows the last four events of an object.
+				const objects = 8
+				for i := range objects {
+					createIn(t, r.others, r.namespace, fmt.Sprint("a", i))
+				}
+				for i := range writes {
+					touchConfigMap(t, r.others, fmt.Sprint("a", i%objects))
 					time.Sleep(20 * time.Millisecond)
 				}
 				waitForStage(t, r.weir, "writeToWatch", writes)
