@@ -247,8 +247,18 @@ TEST_P(LifecycleIntegrationTest, WhatAClientKnowsToBeGoneIsNotShownToIt) {
   EXPECT_EQ(written.status, 200);
   EXPECT_THAT(written.body, HasSubstr(StrCat("\"resourceVersion\":\"", marked, "\"")));
   EXPECT_EQ(Shown(), std::set<std::string>{"b"});
-  server_.Delete("configmaps", "default", "b");
-  EXPECT_EQ(client_->Get("/api/v1/namespaces/default/configmaps/b").status, 404);
+}
+
+TEST_P(LifecycleIntegrationTest, WhatAClientWasToldIsNotThereIsNotShownToIt) {
+  Create("a");
+  StartWeir();
+  const auto watch = client_->Watch(kInformer);
+  watch->UntilInitialEnd();
+  EXPECT_EQ(Shown(), std::set<std::string>{"a"});
+  server_.With([](FakeApiState& state) { state.watches_paused = true; });
+  Delete("a");
+  EXPECT_EQ(Shown(), std::set<std::string>{"a"}) << "any version will do";
+  EXPECT_EQ(client_->Get("/api/v1/namespaces/default/configmaps/a").status, 404);
   EXPECT_EQ(Shown(), std::set<std::string>{});
 }
 
