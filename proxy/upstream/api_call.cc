@@ -141,12 +141,12 @@ void ApiCall::OnResponseEnd(HeaderList /*trailers*/) {
   Finish(accepted_ ? CheckWhole() : ErrorAnswer());
 }
 
-void ApiCall::OnResponseFailed(absl::Status reason, bool /*sent*/) {
+void ApiCall::OnResponseFailed(absl::Status reason, bool sent) {
   if (over_) return;
   // An error's head says enough.
   if (status_ != 0 && !accepted_) return Finish(ErrorAnswer());
   // That too many wait for a connection already says nothing of what was asked for.
-  Finish(status_ == 0 && IsLimit(reason) ? UnavailableError(MessageOf(reason)) : std::move(reason));
+  Finish(!sent && IsLimit(reason) ? UnavailableError(MessageOf(reason)) : std::move(reason));
 }
 
 void ApiCall::OnTimeout() {
