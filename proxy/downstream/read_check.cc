@@ -30,8 +30,7 @@ ReadVerdict Wait(ForwardReason reason, Want want, ResourceVersion version = {}) 
   return {.kind = Kind::kWait, .reason = reason, .want = want, .version = version, .soon = false};
 }
 
-// A watch that is down does not say that the API server cannot be asked: it may refuse watches
-// only.
+// A watch that is down does not say that nothing can be asked: watches alone may be refused.
 absl::Duration MaxAgeOfAccess(const Access& access, const CacheReplica& replica,
                               const ReadMoment& moment, const ReadCheckOptions& options) {
   if (replica.upstream_healthy()) {
@@ -74,7 +73,7 @@ ReadVerdict CheckVersion(const Decision& decision, const CacheReplica& replica,
   }
   // One that is still there after a proof is not gone: the deletion was a trial, or of others.
   const auto gone = moment.floors.SaidGone(decision.key.resource, newest.objects, moment.arrived);
-  if (gone.has_value() && replica.current_as_of() < *gone) {
+  if (gone.has_value() && !ProvedSince(replica, *gone, moment.now)) {
     ReadVerdict verdict = Wait(ForwardReason::kFutureVersion, Want::kCurrent);
     verdict.soon = true;
     return verdict;

@@ -148,6 +148,16 @@ TEST_F(ReadCheckTest, WaitsUntilADeletedObjectIsGone) {
   EXPECT_EQ(Check(kList).kind, Kind::kServe);
 }
 
+// Nobody may ask for a proof for long: a watch that is up has brought it, if it was true.
+TEST_F(ReadCheckTest, WhatWasSaidToBeGoneLongAgoIsSettledByAWatchThatIsUp) {
+  floors_.Gone(resource(), {"default", "a"}, "", dispatcher_.Now());
+  EXPECT_EQ(Check(kList).kind, Kind::kWait);
+  dispatcher_.Advance(absl::Minutes(3));
+  replica_->WantAccess(ReadVerb::kList);
+  dispatcher_.RunReady();
+  EXPECT_EQ(Check(kList).kind, Kind::kServe);
+}
+
 TEST_F(ReadCheckTest, AnObjectIsNotWorthAProof) {
   dispatcher_.Advance(absl::Seconds(1));
   arrived_ = dispatcher_.Now();
