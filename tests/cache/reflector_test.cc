@@ -65,6 +65,69 @@ TEST_F(ReflectorTest, ListsWhenTheInitialEventsDoNotEnd) {
   EXPECT_EQ(resource_.lists(), 1);
 }
 
+// Its stream-list brings one object and then nothing; it can list, and has none.
+class EndlessSource final : public ListerWatcher {
+ public:
+  explicit EndlessSource(Dispatcher& dispatcher) : dispatcher_(dispatcher) {}
+
+  RequestHandle List(ResourceVersion, ListCallback done) override {
+    dispatcher_.Post([done = std::move(done)] {
+      done(ObjectList{.version = V(11), .envelope = {}, .items = {}});
+    });
+    return std::make_unique<Cancellable>();
+  }
+  RequestHandle Watch(const WatchRequest& request, WatchHandler& handler) override {
+    if (request.send_initial_events) {
+      dispatcher_.Post([this, &handler] {
+        handler.OnWatchOpened(absl::Minutes(5));
+        std::vector<WatchEvent> events;
+        events.push_back(MakeEvent(WatchEventType::kAdded, {.name = "a", .version = 11}));
+        brought_ = events[0].object;
+        handler.OnWatchEvents(std::move(events));
+      });
+    }
+    return std::make_unique<Cancellable>();
+  }
+  RequestHandle LearnEnvelope(EnvelopeCallback) override { return nullptr; }
+  RequestHandle ListMetadata(ResourceVersion, VersionsCallback) override { return nullptr; }
+  RequestHandle ReviewAccess(ReadVerb, AccessCallback) override { return nullptr; }
+
+  bool still_held() const { return !brought_.expired(); }
+
+ private:
+  Dispatcher& dispatcher_;
+  std::weak_ptr<const Object> brought_;
+};
+
+TEST_F(ReflectorTest, KeepsNothingOfAStreamListThatFailed) {
+  EndlessSource source(dispatcher_);
+  CacherStats stats(registry_, {});
+  const CacherOptions options;
+  bool synced = false;
+  Reflector reflector({.dispatcher = dispatcher_,
+                       .source = source,
+                       .stats = stats,
+                       .options = options,
+                       .resource = "configmaps",
+                       .floor = {}},
+                      {.on_snapshot =
+                           [&synced](Reflector::Snapshot) {
+                             synced = true;
+                             return absl::OkStatus();
+                           },
+                       .on_events = [](std::vector<WatchEvent>) { return absl::OkStatus(); },
+                       .on_health = [](bool) {},
+                       .on_access = [](ReadVerb, bool, MonotonicTime) {},
+                       .on_stream_list = [](bool) {},
+                       .on_unavailable = [](const absl::Status&) {}});
+  reflector.Start();
+  dispatcher_.RunReady();
+  EXPECT_TRUE(source.still_held());
+  dispatcher_.Advance(options.stream_list_timeout);
+  EXPECT_TRUE(synced);
+  EXPECT_FALSE(source.still_held());
+}
+
 TEST_F(ReflectorTest, PublishesTheDifferenceAfterA410) {
   resource_.Put({.name = "kept"});       // 11
   resource_.Put({.name = "changed"});    // 12
