@@ -8,6 +8,12 @@ namespace {
 
 class LoadIntegrationTest : public IntegrationTest {
  protected:
+  // Takes little at a time.
+  std::unique_ptr<TestClient> NewSmallClient() {
+    TestClientOptions options = weir_->client_options();
+    options.stream_window = 100'000;
+    return std::make_unique<TestClient>(options);
+  }
   // They are counted once a second.
   void ExpectLateStreams(int count) {
     const auto late = [this] {
@@ -70,10 +76,8 @@ TEST_P(LoadIntegrationTest, SlowReaderGetsTheLastStateAndCostsLittle) {
   options.cacher.window_min_events = 5;
   StartWeir(options);
 
-  TestClientOptions slow_options = weir_->client_options();
-  slow_options.stream_window = 100'000;
-  TestClient slow_client(slow_options);
-  const auto slow = slow_client.Watch(kInformer);
+  const auto slow_client = NewSmallClient();
+  const auto slow = slow_client->Watch(kInformer);
   const auto fast = client_->Watch(kInformer);
   WatchModel slow_model, fast_model;
   Follow(*slow, slow_model);
@@ -110,10 +114,8 @@ TEST_P(LoadIntegrationTest, SlowListReaderGetsOneVersionWhole) {
   StartWeir();
   ASSERT_EQ(client_->Get(kList).status, 200);
   const std::string want = client_->Get(kList).body;
-  TestClientOptions slow_options = weir_->client_options();
-  slow_options.stream_window = 100'000;
-  TestClient slow_client(slow_options);
-  const auto slow = slow_client.Watch(kList);
+  const auto slow_client = NewSmallClient();
+  const auto slow = slow_client->Watch(kList);
   slow->Pause();
   EXPECT_EQ(slow->status(), 200);
   for (int i = 0; i < 60; ++i) Delete(StrCat("o", i));
@@ -139,12 +141,10 @@ TEST_P(LoadIntegrationTest, ListsThatNobodyReadsKeepNoMoreThanTheBudget) {
   options.router.pinned_bytes_budget = 100'000;
   StartWeir(options);
   ASSERT_EQ(client_->Get(kList).status, 200);
-  TestClientOptions leaking_options = weir_->client_options();
-  leaking_options.stream_window = 100'000;
-  TestClient leaking_client(leaking_options);
+  const auto leaking_client = NewSmallClient();
   std::vector<std::unique_ptr<TestWatch>> leaked;
   for (int round = 0; round < 5; ++round) {
-    leaked.push_back(leaking_client.Watch(kList));
+    leaked.push_back(leaking_client->Watch(kList));
     leaked.back()->Pause();
     ASSERT_EQ(leaked.back()->status(), 200);
     for (int i = 0; i < 60; ++i) Set(StrCat("o", i), StrCat(round, filler));
@@ -162,10 +162,8 @@ TEST_P(LoadIntegrationTest, AListThatNobodyReadsIsCutOffInTime) {
   WeirOptions options;
   options.router.list_timeout = absl::Milliseconds(300);
   StartWeir(options);
-  TestClientOptions slow_options = weir_->client_options();
-  slow_options.stream_window = 100'000;
-  TestClient slow_client(slow_options);
-  const auto slow = slow_client.Watch(kList);
+  const auto slow_client = NewSmallClient();
+  const auto slow = slow_client->Watch(kList);
   slow->Pause();
   EXPECT_EQ(slow->status(), 200);
   EXPECT_EQ(slow->WaitForEnd(), TestWatch::State::kFailed);
