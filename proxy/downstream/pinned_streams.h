@@ -23,9 +23,9 @@ class PinningStream {
     uint64_t by_difference = 0;
     uint64_t bytes() const { return by_place + by_difference; }
   };
-  // REQUIRES (both): it has been added and not removed.
+  // REQUIRES: it has not ended.
   virtual Place place() const = 0;
-  // Removes itself.
+  // Removes itself. REQUIRES: it has been added and not removed.
   virtual void EndPinned() = 0;
 
  protected:

@@ -80,8 +80,8 @@ class FlightRecorder {
     ResourceVersion version;
     MonotonicTime published;
     bool own = false;  // Known to be a client's own write.
-    uint32_t ingest_us =
-        0;  // Since it came to Weir. Of thousands of events: half of a time's size.
+    // Since it came to Weir, in microseconds: of thousands of events, and half of a time's size.
+    uint32_t ingest_us = 0;
 
     MonotonicTime arrived() const { return published + -absl::Microseconds(ingest_us); }
   };

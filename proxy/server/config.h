@@ -35,7 +35,7 @@ struct CacheConfig {
   // Leave some tens of MiB below the container's limit.
   size_t byte_budget = 512 << 20;
   // Bytes of objects that live only for watches and lists behind those changes, for each worker.
-  // Beyond it the one that keeps most is ended, and its client resumes from the API server.
+  // Beyond it the one that keeps most is ended, and its client resumes or lists again.
   size_t pinned_bytes = 64 << 20;
   // Whether Secrets are cached. They are then in one more process's memory, in plain text.
   bool secrets = false;
