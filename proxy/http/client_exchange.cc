@@ -9,6 +9,9 @@ namespace weir {
 namespace {
 
 constexpr int kMaxResends = 2;
+// An API server says GOAWAY after each 401 (its mitigation of HTTP/2 floods): of many requests with
+// a bad token each connection answers some, and Go's clients send the others again so often.
+constexpr int kMaxResendsAfterGoAway = 6;
 
 }  // namespace
 
@@ -112,8 +115,10 @@ void ClientExchange::OnTunnelOver() {
 }
 
 bool ClientExchange::MaySendAgain(RequestReach reach) const {
-  if (resends_ == kMaxResends || answered_ || out_.taken()) return false;
-  if (reach == RequestReach::kHeld || reach == RequestReach::kNotSent) return true;
+  const bool left = reach == RequestReach::kLeft;
+  if (resends_ >= (left ? kMaxResendsAfterGoAway : kMaxResends)) return false;
+  if (answered_ || out_.taken()) return false;
+  if (left || reach == RequestReach::kHeld || reach == RequestReach::kNotSent) return true;
   // The server may have read it before it closed: only what may be done twice.
   const std::string& method = head_.method;
   return reach == RequestReach::kStale && head_.end_of_stream && !upgrade() &&

@@ -17,6 +17,7 @@ class ClientExchange;
 enum class RequestReach {
   kHeld,     // It has not left; another connection may have room for it.
   kNotSent,  // The server has surely not acted on it.
+  kLeft,     // The same, because it is closing the connection: GOAWAY.
   kStale,    // Sent on a connection that the server had surely begun to close.
   kSent,     // Who knows.
 };

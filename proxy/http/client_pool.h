@@ -44,7 +44,7 @@ using Connector = std::function<RequestHandle(
 // Connections to one server with one set of TLS credentials, on one dispatcher. HTTP/2 streams
 // share a connection until it is full or going away; HTTP/1.1 keeps connections alive. A request
 // that surely never reached the server (GOAWAY, refused stream, stale keep-alive connection with a
-// bodiless request) is sent again by itself, at most twice.
+// bodiless request) is sent again by itself, at most twice, or six times after GOAWAYs.
 class ClientPool {
  public:
   ClientPool(Dispatcher& dispatcher, Connector connector, const ClientPoolOptions& options,

@@ -161,10 +161,14 @@ void Http2Client::OnStreamClosed(Stream& stream, uint32_t error) {
   auto& request = static_cast<Request&>(stream);
   CloseIfDone();
   if (request.exchange == nullptr) return;
+  // Those that a GOAWAY leaves out nghttp2 closes as refused, after it has told of the frame.
   const bool refused = error == NGHTTP2_REFUSED_STREAM;
+  const RequestReach reach = !refused   ? RequestReach::kSent
+                             : retired_ ? RequestReach::kLeft
+                                        : RequestReach::kNotSent;
   Detach(request)->OnFailed(UnavailableError(StrCat(connection().peer(), " reset the stream: ",
                                                     nghttp2_http2_strerror(error))),
-                            refused ? RequestReach::kNotSent : RequestReach::kSent);
+                            reach);
 }
 
 void Http2Client::OnNotSent(Stream& stream) {
@@ -172,7 +176,7 @@ void Http2Client::OnNotSent(Stream& stream) {
   if (request.exchange == nullptr) return;
   Detach(request)->OnFailed(
       UnavailableError(StrCat("the connection to ", connection().peer(), " is closing")),
-      RequestReach::kNotSent);
+      RequestReach::kLeft);
 }
 
 void Http2Client::OnRelief(Stream& stream) {

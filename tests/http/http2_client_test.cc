@@ -45,6 +45,25 @@ TEST_F(Http2ClientTest, RequestsBeyondAGoAwayAreSentAgain) {
   EXPECT_TRUE(raw_ends_[0]->peer_closed());
 }
 
+// An API server closes each connection after a 401.
+TEST_F(Http2ClientTest, RequestsBeyondGoAwaysAreSentAgainSixTimesAtMost) {
+  std::vector<ReceivedAnswer*> answers;
+  for (int i = 0; i < 8; ++i) answers.push_back(&Send(Request("GET", StrCat("/", i))));
+  Settle();
+  for (size_t i = 0; i < 7; ++i) {
+    ASSERT_THAT(raw_ends_, SizeIs(i + 1));
+    Reply(i, settings_ + Ok(1, "one of them") + h2::GoAway(1, 0));
+  }
+  int answered = 0;
+  for (const ReceivedAnswer* answer : answers) {
+    ASSERT_TRUE(answer->over());
+    EXPECT_FALSE(answer->failed && answer->sent);
+    answered += answer->failed ? 0 : 1;
+  }
+  EXPECT_EQ(answered, 7);
+  EXPECT_THAT(raw_ends_, SizeIs(7)) << "the eighth has failed";
+}
+
 TEST_F(Http2ClientTest, RefusedRequestsAreSentAgainTwiceAtMost) {
   ReceivedAnswer& answer = Send(Request("POST", "/"));
   Settle();

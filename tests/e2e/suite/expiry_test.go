@@ -101,3 +101,23 @@ func openExpiring(t *testing.T, server *harness.APIServer, token string) []*expi
 	}
 	return all
 }
+
+// The API server closes a connection on which it has refused a token, and leaves out what came
+// after that: whoever asks much at once must be refused all the same.
+func TestManyRequestsWithABadToken(t *testing.T) {
+	server := sharedCluster(t)
+	throughWeir(t, server, func(t *testing.T, w *way) {
+		client := rbacClient(t, w.config, "nobody's", "")
+		requests := make([]rbacRequest, 100)
+		for i := range requests {
+			requests[i] = rbacRequest{"list", configMapsEverywhere, harness.JSON}
+		}
+		for range 5 {
+			for _, answer := range need(askAll(client, requests))(t) {
+				if answer.status != http.StatusUnauthorized {
+					t.Fatalf("want 401, got %v", answer)
+				}
+			}
+		}
+	})
+}
