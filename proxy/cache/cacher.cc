@@ -74,6 +74,7 @@ Cacher::Cacher(Environment environment, CacheKey key, ListerWatcherPtr source,
            .floor = env_.floors.Get(key_.resource)},
           {.on_snapshot = [this](Reflector::Snapshot s) { return OnSnapshot(std::move(s)); },
            .on_events = [this](std::vector<WatchEvent> e) { return OnEvents(std::move(e)); },
+           .on_bytes = [this](const SnapshotMap& objects) { OnBytes(objects); },
            .on_health = [this](bool healthy) { OnHealth(healthy); },
            .on_access = [this](ReadVerb verb, bool allowed,
                                MonotonicTime asked) { OnAccess(verb, allowed, asked); },
@@ -126,6 +127,15 @@ absl::Status Cacher::OnEvents(std::vector<WatchEvent> events) {
   proof_.OnProgress();
   PublishRevision();
   return added;
+}
+
+void Cacher::OnBytes(const SnapshotMap& objects) {
+  thread_.Check();
+  Hear();
+  if (!builder_.Rewrite(objects)) return;
+  LogInfo("the API server has rewritten objects under the same versions",
+          {{"resource", key_.resource.Name()}, {"namespace", key_.namespace_name}});
+  PublishAll();
 }
 
 void Cacher::Hear() {

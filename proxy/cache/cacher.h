@@ -68,6 +68,7 @@ class Cacher {
  private:
   absl::Status OnSnapshot(Reflector::Snapshot snapshot);
   absl::Status OnEvents(std::vector<WatchEvent> events);
+  void OnBytes(const SnapshotMap& objects);
   void OnHealth(bool healthy);
   void OnAccess(ReadVerb verb, bool allowed, MonotonicTime asked);
   void OnProved(ResourceVersion version, std::optional<MonotonicTime> as_of);

@@ -25,7 +25,15 @@ Reflector::Reflector(Environment environment, Callbacks callbacks)
       deadline_timer_(env_.dispatcher.CreateTimer([this] { OnDeadline(); })),
       backoff_(env_.options.backoff),
       resume_backoff_(kResume),
-      last_(env_.floor) {}
+      last_(env_.floor),
+      bytes_check_(
+          {.dispatcher = env_.dispatcher,
+           .source = env_.source,
+           .stats = env_.stats,
+           .resource = env_.resource},
+          {.on_listed = [this](ObjectList list,
+                               MonotonicTime asked) { OnListedBeside(std::move(list), asked); },
+           .on_refused = [this] { ListAgain(last_); }}) {}
 
 void Reflector::Start() { TakeStep(); }
 
@@ -125,6 +133,7 @@ void Reflector::OnDeadline() {
 }
 
 void Reflector::SetHealthy(bool healthy) {
+  healthy = healthy && !bytes_check_.serious();
   if (std::exchange(healthy_, healthy) != healthy) callbacks_.on_health(healthy);
 }
 
@@ -137,6 +146,7 @@ void Reflector::OnWatchOpened(absl::Duration lifetime) {
   } else if (phase_ == Phase::kWatching) {
     deadline_timer_->Disable();
     SetHealthy(true);
+    bytes_check_.OnWatchOpened(last_);
   } else {
     return;
   }
@@ -163,6 +173,7 @@ void Reflector::OnWatchClosed(absl::Status status) {
   }
   if (phase_ != Phase::kWatching) return;
   env_.stats.watch_ends->Add();
+  bytes_check_.OnWatchEnded(DoubtAfter(status));
   const bool of_use = opened_ && (any_event_ || Lasted());
   if (of_use && IsUnavailable(status)) return OnBrokenOff(status);
   OnWatchFailed(status);
@@ -209,6 +220,7 @@ void Reflector::OnInitialEvents(std::vector<WatchEvent>& events) {
 // Healthy first: readers that have waited for the snapshot look at both. After a LIST the watch
 // is given a moment to open (kOpenWithin).
 bool Reflector::HandOver(Snapshot snapshot) {
+  bytes_check_.OnSynced();
   SetHealthy(true);
   const ResourceVersion version = snapshot.version;
   absl::Status taken =
@@ -244,6 +256,14 @@ void Reflector::OnChanges(std::vector<WatchEvent> events) {
   backoff_.Reset();
   short_watches_ = 0;
   denied_since_.reset();
+}
+
+void Reflector::OnListedBeside(ObjectList list, MonotonicTime asked) {
+  callbacks_.on_access(ReadVerb::kList, true, asked);
+  SnapshotMap objects;
+  for (ObjectPtr& item : list.items) objects.Put(std::move(item));
+  callbacks_.on_bytes(objects);
+  SetHealthy(true);
 }
 
 }  // namespace weir

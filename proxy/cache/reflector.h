@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "proxy/base/backoff.h"
+#include "proxy/cache/bytes_check.h"
 #include "proxy/cache/cacher_options.h"
 #include "proxy/cache/cacher_stats.h"
 #include "proxy/cache/lister_watcher.h"
@@ -32,6 +33,9 @@ class Reflector : private WatchHandler {
     std::function<absl::Status(Snapshot)> on_snapshot;
     // Never empty, no kError. Error: list again.
     std::function<absl::Status(std::vector<WatchEvent>)> on_events;
+    // A list from beside the watch, not in step with it: what it has of the same versions has these
+    // bytes now.
+    std::function<void(const SnapshotMap&)> on_bytes;
     std::function<void(bool healthy)> on_health;  // Changes only.
     // A request sent at `asked` was accepted, or refused for want of the right.
     std::function<void(ReadVerb verb, bool allowed, MonotonicTime asked)> on_access;
@@ -58,8 +62,7 @@ class Reflector : private WatchHandler {
   // Lists all objects, at `at_least` or any later version, as soon as it may ask at all.
   void ListAgain(ResourceVersion at_least);
   // The resource is a built-in kind, whose versions have the same bytes for ever. Not so a custom
-  // resource: when its definition changes, the API server ends its watches, and what it sends then
-  // may have other bytes under the same versions.
+  // resource, whose bytes have to be compared after some ends of watches (BytesCheck).
   void set_built_in(bool built_in) { built_in_ = built_in; }
   // "stream-list", "list+watch", or what it does before that, or what it waits for.
   std::string Describe() const;
@@ -87,6 +90,8 @@ class Reflector : private WatchHandler {
   void OnChanges(std::vector<WatchEvent> events);
   bool HandOver(Snapshot snapshot);
 
+  void OnListedBeside(ObjectList list, MonotonicTime asked);
+
   // What went wrong, and what follows from it: reflector_failures.cc.
   void OnListFailed(const absl::Status& status);
   void OnStreamListFailed(const absl::Status& status);
@@ -94,6 +99,9 @@ class Reflector : private WatchHandler {
   // The connection failed under a watch that was of use.
   void OnBrokenOff(const absl::Status& status);
   bool Lasted() const;
+  // The server had been asked to let the watch go on for longer.
+  bool EndedEarly() const;
+  BytesCheck::Doubt DoubtAfter(const absl::Status& end) const;
   void OnCleanEnd();
   // The watch cannot go on from where it was: it does from what is known otherwise, if that is
   // more.
@@ -125,6 +133,7 @@ class Reflector : private WatchHandler {
   bool list_next_ = false;  // This once.
   bool by_stream_list_ = false;
   SnapshotMap initial_;  // Of a stream-list, until its end bookmark.
+  BytesCheck bytes_check_;
 
   // Of the present request.
   MonotonicTime asked_at_;

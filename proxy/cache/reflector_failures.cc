@@ -82,18 +82,25 @@ bool Reflector::Lasted() const {
   return opened_ && env_.dispatcher.Now() - opened_at_ >= kShortWatch;
 }
 
-// Some API servers end a watch from a version they no longer have without saying so; and all end
-// those of a custom resource when its definition changes.
+bool Reflector::EndedEarly() const {
+  return env_.dispatcher.Now() - asked_at_ < lifetime_ - kClockSlack;
+}
+
+BytesCheck::Doubt Reflector::DoubtAfter(const absl::Status& end) const {
+  if (built_in_) return BytesCheck::Doubt::kNone;
+  if (!end.ok()) return BytesCheck::Doubt::kSlight;
+  return EndedEarly() ? BytesCheck::Doubt::kSerious : BytesCheck::Doubt::kNone;
+}
+
+// Some API servers end a watch from a version they no longer have without saying so.
 void Reflector::OnCleanEnd() {
   const bool lasted = Lasted();
-  const bool early = !built_in_ && env_.dispatcher.Now() - asked_at_ < lifetime_ - kClockSlack;
+  if (bytes_check_.serious()) SetHealthy(false);
   if (any_event_ || lasted) {
     short_watches_ = 0;
     denied_since_.reset();
-    if (!early) return Schedule(Step::kWatch, absl::ZeroDuration());
-    if (!lasted) return RetryLater(Step::kSync, absl::OkStatus());
-    SetHealthy(false);
-    return Schedule(Step::kSync, absl::ZeroDuration());
+    if (lasted || !bytes_check_.serious()) return Schedule(Step::kWatch, absl::ZeroDuration());
+    return RetryLater(Step::kWatch, absl::OkStatus());
   }
   ++short_watches_;
   const bool list = short_watches_ > 1 && !GoOnFromKnown();

@@ -170,6 +170,22 @@ absl::Status RevisionBuilder::Replace(ResourceVersion version, SnapshotMap objec
   return absl::OkStatus();
 }
 
+bool RevisionBuilder::Rewrite(const SnapshotMap& objects) {
+  WEIR_DCHECK(events_.empty() && version_ == after_);
+  std::vector<ObjectPtr> rewritten;
+  SnapshotMap::Diff(objects_, objects, [&](const ObjectPtr& before, const ObjectPtr& listed) {
+    if (before == nullptr || listed == nullptr || before->version() != listed->version()) return;
+    ObjectPtr after = filters_.Rewrite(listed);
+    if (before->uid() != after->uid() || before->raw() == after->raw()) return;
+    rewritten.push_back(std::move(after));
+  });
+  if (rewritten.empty()) return false;
+  for (ObjectPtr& object : rewritten) Put(std::move(object));
+  content_ = version_;
+  rewritten_ = true;
+  return true;
+}
+
 void RevisionBuilder::Prove(ResourceVersion version) {
   WEIR_DCHECK(events_.empty() && version_ == after_);
   if (version <= version_) return;

@@ -29,6 +29,10 @@ class RevisionBuilder {
   // A whole list. The first one is the first state; a later one is compared with what there is.
   // Error, and no change: it is older than what was published. REQUIRES: all was Taken before.
   absl::Status Replace(ResourceVersion version, SnapshotMap objects);
+  // What `objects` has with the uid and version of an object of the state, and other bytes, takes
+  // that one's place; nothing else is looked at. Says whether there was any. REQUIRES: all was
+  // Taken before.
+  bool Rewrite(const SnapshotMap& objects);
   // The state is known to be the API server's at `version`, although not all that led there may
   // have been seen. REQUIRES: all was Taken before.
   void Prove(ResourceVersion version);

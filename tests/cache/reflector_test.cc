@@ -116,6 +116,7 @@ TEST_F(ReflectorTest, KeepsNothingOfAStreamListThatFailed) {
                              return absl::OkStatus();
                            },
                        .on_events = [](std::vector<WatchEvent>) { return absl::OkStatus(); },
+                       .on_bytes = [](const SnapshotMap&) {},
                        .on_health = [](bool) {},
                        .on_access = [](ReadVerb, bool, MonotonicTime) {},
                        .on_stream_list = [](bool) {},

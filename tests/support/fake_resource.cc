@@ -41,7 +41,11 @@ uint64_t FakeResource::Delete(const std::string& namespace_name, const std::stri
 void FakeResource::Rewrite(const std::string& namespace_name, const std::string& name,
                            std::string data) {
   const std::lock_guard lock(mutex_);
-  objects_.at(JoinedKey({.name = name, .namespace_name = namespace_name})).data = std::move(data);
+  ObjectSpec& object = objects_.at(JoinedKey({.name = name, .namespace_name = namespace_name}));
+  object.data = std::move(data);
+  for (Change& change : history_) {
+    if (change.spec.version == object.version) change.spec = object;
+  }
 }
 
 uint64_t FakeResource::Bump() {
