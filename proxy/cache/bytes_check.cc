@@ -30,7 +30,7 @@ BytesCheck::BytesCheck(Environment environment, Callbacks callbacks)
       callbacks_(std::move(callbacks)),
       slight_delay_(kSlightDelay),
       retry_delay_(BackoffOptions()),
-      timer_(env_.dispatcher.CreateTimer([this] { Begin(); })) {}
+      timer_(env_.dispatcher.CreateTimer([this] { OnTurn(); })) {}
 
 void BytesCheck::OnWatchEnded(Doubt doubt) {
   Stop();
@@ -55,7 +55,8 @@ absl::Duration BytesCheck::Delay() {
   return std::max(delay, *asked_at_ + spacing - env_.dispatcher.Now());
 }
 
-void BytesCheck::Begin() {
+void BytesCheck::OnTurn() {
+  if (std::exchange(refused_, false)) return callbacks_.on_refused();
   asked_at_ = env_.dispatcher.Now();
   env_.stats.lists->Add();
   request_ = env_.source.List(
@@ -74,13 +75,14 @@ void BytesCheck::OnListed(absl::StatusOr<ObjectList> listed) {
   }
   LogWarning("cannot tell whether a change of the definition has rewritten objects",
              {{"resource", env_.resource}, {"because", MessageOf(listed.status())}});
-  if (!MayBeAnsweredLater(listed.status())) return callbacks_.on_refused();
-  timer_->Enable(retry_delay_.Next());
+  refused_ = !MayBeAnsweredLater(listed.status());
+  timer_->Enable(refused_ ? absl::ZeroDuration() : retry_delay_.Next());
 }
 
 void BytesCheck::Stop() {
   timer_->Disable();
   request_.reset();
+  refused_ = false;
 }
 
 }  // namespace weir

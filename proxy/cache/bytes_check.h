@@ -38,6 +38,8 @@ class BytesCheck {
   BytesCheck(Environment environment, Callbacks callbacks);
 
   void OnWatchEnded(Doubt doubt);
+  // Nobody watches or is to be told anything: until OnWatchOpened().
+  void Stop();
   // From now on a change would end the watch, so that it is of use to look.
   void OnWatchOpened(ResourceVersion at_least);
   // All objects have been read otherwise.
@@ -47,15 +49,15 @@ class BytesCheck {
 
  private:
   absl::Duration Delay();
-  void Begin();
+  void OnTurn();
   void OnListed(absl::StatusOr<ObjectList> listed);
-  void Stop();
 
   const Environment env_;
   const Callbacks callbacks_;
   Doubt doubt_ = Doubt::kNone;
   Backoff slight_delay_, retry_delay_;
   TimerPtr timer_;
+  bool refused_ = false;  // To be told in the next turn: the request may be calling.
   ResourceVersion at_least_;
   std::optional<MonotonicTime> asked_at_;  // The last time.
   RequestHandle request_;

@@ -66,6 +66,7 @@ std::string Reflector::Describe() const {
 void Reflector::Schedule(Step step, absl::Duration delay) {
   phase_ = Phase::kWaiting;
   initial_ = SnapshotMap();
+  bytes_check_.Stop();
   next_ = step;
   deadline_timer_->Disable();
   step_timer_->Enable(delay);

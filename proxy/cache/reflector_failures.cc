@@ -150,6 +150,7 @@ void Reflector::GiveUp(const absl::Status& status) {
              {{"resource", env_.resource}, {"because", MessageOf(status)}});
   phase_ = Phase::kStopped;
   initial_ = SnapshotMap();
+  bytes_check_.Stop();
   trouble_ = MessageOf(status);
   step_timer_->Disable();
   deadline_timer_->Disable();
