@@ -8,10 +8,11 @@ namespace {
 
 class LoadIntegrationTest : public IntegrationTest {
  protected:
-  // Takes little at a time.
-  std::unique_ptr<TestClient> NewSmallClient() {
+  // Takes little at a time, or nothing beyond that.
+  std::unique_ptr<TestClient> NewSmallClient(bool paused) {
     TestClientOptions options = weir_->client_options();
     options.stream_window = 100'000;
+    options.paused = paused;
     return std::make_unique<TestClient>(options);
   }
   // They are counted once a second.
@@ -76,7 +77,7 @@ TEST_P(LoadIntegrationTest, SlowReaderGetsTheLastStateAndCostsLittle) {
   options.cacher.window_min_events = 5;
   StartWeir(options);
 
-  const auto slow_client = NewSmallClient();
+  const auto slow_client = NewSmallClient(false);
   const auto slow = slow_client->Watch(kInformer);
   const auto fast = client_->Watch(kInformer);
   WatchModel slow_model, fast_model;
@@ -114,9 +115,8 @@ TEST_P(LoadIntegrationTest, SlowListReaderGetsOneVersionWhole) {
   StartWeir();
   ASSERT_EQ(client_->Get(kList).status, 200);
   const std::string want = client_->Get(kList).body;
-  const auto slow_client = NewSmallClient();
+  const auto slow_client = NewSmallClient(true);
   const auto slow = slow_client->Watch(kList);
-  slow->Pause();
   EXPECT_EQ(slow->status(), 200);
   for (int i = 0; i < 60; ++i) Delete(StrCat("o", i));
   CatchUp();
@@ -141,11 +141,10 @@ TEST_P(LoadIntegrationTest, ListsThatNobodyReadsKeepNoMoreThanTheBudget) {
   options.router.pinned_bytes_budget = 100'000;
   StartWeir(options);
   ASSERT_EQ(client_->Get(kList).status, 200);
-  const auto leaking_client = NewSmallClient();
+  const auto leaking_client = NewSmallClient(true);
   std::vector<std::unique_ptr<TestWatch>> leaked;
   for (int round = 0; round < 5; ++round) {
     leaked.push_back(leaking_client->Watch(kList));
-    leaked.back()->Pause();
     ASSERT_EQ(leaked.back()->status(), 200);
     for (int i = 0; i < 60; ++i) Set(StrCat("o", i), StrCat(round, filler));
     CatchUp();
@@ -162,9 +161,8 @@ TEST_P(LoadIntegrationTest, AListThatNobodyReadsIsCutOffInTime) {
   WeirOptions options;
   options.router.list_timeout = absl::Milliseconds(300);
   StartWeir(options);
-  const auto slow_client = NewSmallClient();
+  const auto slow_client = NewSmallClient(true);
   const auto slow = slow_client->Watch(kList);
-  slow->Pause();
   EXPECT_EQ(slow->status(), 200);
   EXPECT_EQ(slow->WaitForEnd(), TestWatch::State::kFailed);
   EXPECT_EQ(weir_->Stat("weir_downstream_list_cut_offs_total", {{"reason", "timeout"}}), 1);

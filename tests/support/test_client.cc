@@ -121,9 +121,10 @@ RequestHead TestClient::HeadOf(std::string_view method, std::string_view target,
 std::unique_ptr<TestWatch> TestClient::Open(RequestHead head, std::string_view body) {
   head.end_of_stream = body.empty() && head.upgrade.empty();
   if (!body.empty()) head.content_length = static_cast<int64_t>(body.size());
-  return std::unique_ptr<TestWatch>(new TestWatch(
-      std::make_unique<TestWatch::Exchange>(loop_, pool_, pool_->pool(), std::move(head), body),
-      options_.hides));
+  return std::unique_ptr<TestWatch>(
+      new TestWatch(std::make_unique<TestWatch::Exchange>(loop_, pool_, pool_->pool(),
+                                                          std::move(head), body, options_.paused),
+                    options_.hides));
 }
 
 std::unique_ptr<TestWatch> TestClient::Watch(std::string_view target, const TestHeaders& headers) {

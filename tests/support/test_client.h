@@ -35,6 +35,7 @@ struct TestClientOptions {
   std::string user_agent = "test-client/1.0";
   std::vector<std::string> alpn = {"h2", "http/1.1"};
   uint32_t stream_window = 1 << 20;
+  bool paused = false;  // Every answer is, from its first byte on: see TestWatch::Pause().
   // Events that watches do not show: of objects that are not the test's.
   std::function<bool(const TestEvent&)> hides = nullptr;
 };

@@ -38,8 +38,9 @@ TestEvent Decode(Representation representation, std::string frame) {
 }  // namespace
 
 TestWatch::Exchange::Exchange(std::shared_ptr<TestLoop> loop, std::shared_ptr<const void> owner,
-                              ClientPool& pool, RequestHead head, std::string_view body)
-    : loop_(std::move(loop)), owner_(std::move(owner)) {
+                              ClientPool& pool, RequestHead head, std::string_view body,
+                              bool paused)
+    : loop_(std::move(loop)), owner_(std::move(owner)), paused_(paused) {
   head_.status = 0;
   const bool ends = !head.end_of_stream && head.upgrade.empty();
   loop_->Run([&] {

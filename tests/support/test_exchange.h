@@ -18,7 +18,7 @@ class TestWatch::Exchange final : private ResponseHandler {
  public:
   // `owner` keeps `pool`.
   Exchange(std::shared_ptr<TestLoop> loop, std::shared_ptr<const void> owner, ClientPool& pool,
-           RequestHead head, std::string_view body);
+           RequestHead head, std::string_view body, bool paused);
   ~Exchange() override;
 
   ResponseHead WaitForHead(absl::Duration wait);  // Status 0: none came.
