@@ -56,7 +56,8 @@ absl::Duration BytesCheck::Delay() {
 }
 
 void BytesCheck::OnTurn() {
-  if (std::exchange(refused_, false)) return callbacks_.on_refused();
+  const absl::Status refusal = std::exchange(refusal_, absl::OkStatus());
+  if (!refusal.ok()) return callbacks_.on_refused(refusal, *asked_at_);
   asked_at_ = env_.dispatcher.Now();
   env_.stats.lists->Add();
   request_ = env_.source.List(
@@ -75,14 +76,15 @@ void BytesCheck::OnListed(absl::StatusOr<ObjectList> listed) {
   }
   LogWarning("cannot tell whether a change of the definition has rewritten objects",
              {{"resource", env_.resource}, {"because", MessageOf(listed.status())}});
-  refused_ = !MayBeAnsweredLater(listed.status());
-  timer_->Enable(refused_ ? absl::ZeroDuration() : retry_delay_.Next());
+  if (MayBeAnsweredLater(listed.status())) return timer_->Enable(retry_delay_.Next());
+  refusal_ = listed.status();
+  timer_->Enable(absl::ZeroDuration());
 }
 
 void BytesCheck::Stop() {
   timer_->Disable();
   request_.reset();
-  refused_ = false;
+  refusal_ = absl::OkStatus();
 }
 
 }  // namespace weir

@@ -26,8 +26,8 @@ class BytesCheck {
   struct Callbacks {
     // A list sent at `asked`, at the version given to OnWatchOpened() or later.
     std::function<void(ObjectList list, MonotonicTime asked)> on_listed;
-    // It will not be answered: list again as a whole.
-    std::function<void()> on_refused;
+    // It will not be answered: all objects have to be read otherwise.
+    std::function<void(const absl::Status& why, MonotonicTime asked)> on_refused;
   };
   enum class Doubt {
     kNone,
@@ -57,7 +57,7 @@ class BytesCheck {
   Doubt doubt_ = Doubt::kNone;
   Backoff slight_delay_, retry_delay_;
   TimerPtr timer_;
-  bool refused_ = false;  // To be told in the next turn: the request may be calling.
+  absl::Status refusal_;  // If not OK, to be told in the next turn: the request may be calling.
   ResourceVersion at_least_;
   std::optional<MonotonicTime> asked_at_;  // The last time.
   RequestHandle request_;

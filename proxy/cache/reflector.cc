@@ -33,7 +33,8 @@ Reflector::Reflector(Environment environment, Callbacks callbacks)
            .resource = env_.resource},
           {.on_listed = [this](ObjectList list,
                                MonotonicTime asked) { OnListedBeside(std::move(list), asked); },
-           .on_refused = [this] { ListAgain(last_); }}) {}
+           .on_refused = [this](const absl::Status& why,
+                                MonotonicTime asked) { OnListBesideRefused(why, asked); }}) {}
 
 void Reflector::Start() { TakeStep(); }
 

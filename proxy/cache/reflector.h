@@ -91,6 +91,7 @@ class Reflector : private WatchHandler {
   bool HandOver(Snapshot snapshot);
 
   void OnListedBeside(ObjectList list, MonotonicTime asked);
+  void OnListBesideRefused(const absl::Status& why, MonotonicTime asked);
 
   // What went wrong, and what follows from it: reflector_failures.cc.
   void OnListFailed(const absl::Status& status);

@@ -145,6 +145,15 @@ void Reflector::OnDenied(const absl::Status& status) {
   RetryLater(phase_ == Phase::kWatching ? Step::kWatch : Step::kSync, status);
 }
 
+// Who may not list may still get a stream-list.
+void Reflector::OnListBesideRefused(const absl::Status& why, MonotonicTime asked) {
+  if (IsPermissionDenied(why) || IsUnauthenticated(why)) {
+    callbacks_.on_access(ReadVerb::kList, false, asked);
+  }
+  SetHealthy(false);
+  Schedule(Step::kSync, absl::ZeroDuration());
+}
+
 void Reflector::GiveUp(const absl::Status& status) {
   LogWarning("not cached: requests are forwarded",
              {{"resource", env_.resource}, {"because", MessageOf(status)}});

@@ -98,15 +98,17 @@ TEST_F(CustomResourceTest, IsNotUpToDateUntilTheBytesAreCompared) {
   EXPECT_EQ(StateOf(replica), resource_.State());
 }
 
-TEST_F(CustomResourceTest, ListsAsAWholeWhereTheListBesideTheWatchIsRefused) {
+TEST_F(CustomResourceTest, SyncsAgainWhereTheListBesideTheWatchIsRefused) {
   resource_.Put({.name = "a", .custom_resource = true});
   CacheReplica& replica = Replica(Foos());
   dispatcher_.Advance(absl::Minutes(3));
   resource_.Rewrite("default", "a", "defaulted");
-  resource_.SetFaults([](auto& faults) { faults.lists = {InvalidArgumentError("what")}; });
+  resource_.SetFaults([](auto& faults) { faults.lists = {PermissionDeniedError("no")}; });
   resource_.CutWatches();
   dispatcher_.RunReady();
-  EXPECT_EQ(resource_.lists(), 2);
+  EXPECT_EQ(resource_.lists(), 1);
+  EXPECT_EQ(resource_.stream_lists(), 2) << "that takes no right to list";
+  EXPECT_FALSE(replica.access(ReadVerb::kList).allowed);
   EXPECT_TRUE(replica.upstream_healthy());
   EXPECT_EQ(StateOf(replica), resource_.State());
   EXPECT_EQ(Stat("relists_total"), 1);
