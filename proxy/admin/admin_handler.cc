@@ -19,6 +19,7 @@ constexpr std::string_view kPaths =
     "/config /profiles /profile /flamegraph";
 constexpr std::string_view kText = "text/plain; charset=utf-8";
 constexpr std::string_view kJson = "application/json";
+constexpr std::string_view kNothingElse = "default-src 'none'";
 constexpr std::string_view kSvg = "image/svg+xml";
 
 // The name in a Host header, without port and brackets.
@@ -35,6 +36,24 @@ bool TrustedHost(std::string_view authority) {
   return name == "localhost" || IsIpLiteral(name);
 }
 
+// kubectl's habit: /readyz?verbose, which is what it says anyhow.
+bool TakesParameters(std::string_view path) {
+  return path == "/changes" || path == "/profile" || path == "/flamegraph" || path == "/livez" ||
+         path == "/readyz";
+}
+
+// How old an answer may be (RFC 9111, 5.2.1.1). Zero: it is to be made now.
+absl::Duration AcceptedAge(const HeaderList& headers) {
+  constexpr std::string_view kMaxAge = "max-age=";
+  for (std::string_view part : Split(headers.Get("cache-control"), ',')) {
+    part = Trim(part);
+    if (!part.starts_with(kMaxAge)) continue;
+    const auto seconds = ParseUint64(part.substr(kMaxAge.size()));
+    return seconds.has_value() && *seconds > 0 ? absl::Seconds(1) : absl::ZeroDuration();
+  }
+  return absl::ZeroDuration();
+}
+
 class AdminHandler final : public RequestHandler {
  public:
   AdminHandler(const AdminSources& sources, RequestHead head, ResponseWriter& writer)
@@ -44,6 +63,7 @@ class AdminHandler final : public RequestHandler {
   void OnEnd(HeaderList) override { Answer(); }
   void OnWritable() override {}
   void OnReset(absl::Status) override { gathering_.reset(); }
+  ~AdminHandler() override { sources_.limits.Release(unread_); }
 
  private:
   void Answer() {
@@ -55,6 +75,16 @@ class AdminHandler final : public RequestHandler {
     if (head_.method != "GET" && head_.method != "HEAD") {
       return Send(405, kText, "only GET and HEAD\n");
     }
+    if (!TakesParameters(path) && path.size() < target.size()) {
+      return Send(400, kText,
+                  StrCat(Quoted(path), " takes no parameters, not ",
+                         Quoted(target.substr(path.size() + 1)), "\n"));
+    }
+    const absl::Duration accepted_age = AcceptedAge(head_.headers);
+    if (accepted_age > absl::ZeroDuration()) {
+      const AnswerLimits::AnswerPtr shared = sources_.limits.Find(ShareName(), accepted_age);
+      if (shared != nullptr) return SendShared(shared);
+    }
     if (path == "/") return SendPage();
     if (path == "/livez") return Send(200, kText, "ok\n");
     if (path == "/readyz") return SendReadiness();
@@ -65,7 +95,7 @@ class AdminHandler final : public RequestHandler {
     if (path == "/clients") return SendRows(sources_.clients, RenderClients);
     if (path == "/lag") {
       const LagHistory& lag = sources_.lag();
-      return Send(200, kJson, RenderLag(lag.Stages(), lag.Series()));
+      return SendJson(RenderLag(lag.Stages(), lag.Series()));
     }
     if (path == "/changes") return SendChanges(target.substr(path.size()));
     if (path == "/profiles") return Send(200, kJson, RenderProfiles(sources_.profiler().Kept()));
@@ -74,37 +104,50 @@ class AdminHandler final : public RequestHandler {
     }
     const FlightRecorder& recorder = sources_.recorder();
     if (path == "/objects/stuck") {
-      return Send(200, kJson, RenderStuck(recorder.Stuck(), recorder.stuck_after()));
+      return SendJson(RenderStuck(recorder.Stuck(), recorder.stuck_after()));
     }
-    if (path == "/objects/busy") return Send(200, kJson, RenderBusy(recorder.Busy()));
+    if (path == "/objects/busy") return SendJson(RenderBusy(recorder.Busy()));
     Send(404, kText, StrCat("no page ", Quoted(path), "; there are: ", kPaths, "\n"));
   }
 
   template <typename Gather, typename Render>
   void SendRows(const Gather& gather, Render render) {
-    gathering_ = gather([this, render](auto rows) { Send(200, kJson, render(rows)); });
+    gathering_ = gather([this, render](auto rows) {
+      rows.ok() ? SendJson(render(*rows)) : SendUnavailable(rows.status());
+    });
   }
 
-  void SendMetrics() {
-    const StatsRegistry& registry = sources_.registry;
+  bool WantsOpenMetricsText() const {
     std::string accept;
     for (const auto& [name, value] : head_.headers.fields()) {
       if (EqualsIgnoreCase(name, "accept")) StrAppend(accept, accept.empty() ? "" : ",", value);
     }
-    if (WantsOpenMetrics(accept)) {
-      return Send(200, "application/openmetrics-text; version=1.0.0; charset=utf-8",
-                  registry.RenderOpenMetrics());
+    return WantsOpenMetrics(accept);
+  }
+
+  // Of those to whom the same answer may be given.
+  std::string ShareName() const {
+    return head_.target == "/metrics" && WantsOpenMetricsText() ? "/metrics as OpenMetrics"
+                                                                : head_.target;
+  }
+
+  void SendMetrics() {
+    const StatsRegistry& registry = sources_.registry;
+    if (WantsOpenMetricsText()) {
+      return SendToShare("application/openmetrics-text; version=1.0.0; charset=utf-8",
+                         registry.RenderOpenMetrics());
     }
-    Send(200, "text/plain; version=0.0.4; charset=utf-8", registry.RenderPrometheus());
+    SendToShare("text/plain; version=0.0.4; charset=utf-8", registry.RenderPrometheus());
   }
 
   void SendChanges(std::string_view query_text) {
     const absl::StatusOr<ChangeQuery> query =
         ParseChangeQuery(query_text.substr(query_text.empty() ? 0 : 1));
     if (!query.ok()) return Send(400, kText, StrCat(MessageOf(query.status()), "\n"));
-    gathering_ = sources_.changes(*query, [this](const std::vector<ChangeRow>& rows) {
-      Send(200, kJson, RenderChanges(rows));
-    });
+    gathering_ =
+        sources_.changes(*query, [this](const absl::StatusOr<std::vector<ChangeRow>>& rows) {
+          rows.ok() ? SendJson(RenderChanges(*rows)) : SendUnavailable(rows.status());
+        });
   }
 
   void AnswerProfile(bool graph, std::string_view query_text) {
@@ -155,23 +198,62 @@ class AdminHandler final : public RequestHandler {
     Send(200, "text/html; charset=utf-8", std::move(page.html), page.content_security_policy);
   }
 
+  void SendUnavailable(const absl::Status& why) { Send(503, kText, StrCat(MessageOf(why), "\n")); }
+
+  void SendJson(std::string text) { SendToShare(kJson, std::move(text)); }
+
+  void SendToShare(std::string_view content_type, std::string text) {
+    const auto answer = std::make_shared<const AnswerLimits::Answer>(
+        AnswerLimits::Answer{content_type, std::move(text)});
+    sources_.limits.Keep(ShareName(), answer);
+    SendShared(answer);
+  }
+
+  void SendShared(const AnswerLimits::AnswerPtr& answer) {
+    const std::string& body = answer->body;
+    if (!TakeRoom(body.size())) return;
+    SendHead(200, answer->content_type, body.size(), kNothingElse);
+    if (head_.method != "HEAD") writer_.SendBody(Bytes::Share(answer, body));
+    writer_.End();
+  }
+
   void Send(int status, std::string_view content_type, std::string body,
-            std::string_view content_security_policy = "default-src 'none'") {
+            std::string_view content_security_policy = kNothingElse) {
+    if (!TakeRoom(body.size())) return;
+    SendHead(status, content_type, body.size(), content_security_policy);
+    if (head_.method != "HEAD") writer_.SendBody(Bytes::Own(std::move(body)));
+    writer_.End();
+  }
+
+  // If there is none the request has been answered.
+  bool TakeRoom(uint64_t bytes) {
+    if (sources_.limits.Take(bytes)) {
+      unread_ = bytes;
+      return true;
+    }
+    constexpr std::string_view kWhy = "too many answers of this port have not been read\n";
+    SendHead(503, kText, kWhy.size(), kNothingElse);
+    if (head_.method != "HEAD") writer_.SendBody(Bytes::Static(kWhy));
+    writer_.End();
+    return false;
+  }
+
+  void SendHead(int status, std::string_view content_type, size_t body_bytes,
+                std::string_view content_security_policy) {
     ResponseHead head{.status = status, .headers = {}};
     head.headers.Add("Content-Security-Policy", content_security_policy);
     head.headers.Add("Content-Type", content_type);
-    head.headers.Add("Content-Length", StrCat(body.size()));
+    head.headers.Add("Content-Length", StrCat(body_bytes));
     head.headers.Add("Cache-Control", "no-store");
     head.headers.Add("X-Content-Type-Options", "nosniff");
     writer_.SendHead(head);
-    if (head_.method != "HEAD") writer_.SendBody(Bytes::Own(std::move(body)));
-    writer_.End();
   }
 
   const AdminSources& sources_;
   const RequestHead head_;
   ResponseWriter& writer_;
   RequestHandle gathering_;
+  uint64_t unread_ = 0;  // Bytes, until this goes.
 };
 
 }  // namespace

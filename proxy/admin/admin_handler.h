@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "proxy/admin/answer_limits.h"
 #include "proxy/base/stats.h"
 #include "proxy/cache/cacher_map.h"
 #include "proxy/downstream/router.h"
@@ -19,18 +20,20 @@ namespace weir {
 
 // What the admin pages show; each is called on the admin dispatcher's thread.
 struct AdminSources {
-  // Collects rows of all workers; `done` runs on the admin dispatcher, never before the call has
-  // returned. Destroying the handle cancels.
   template <typename Row>
-  using Gather = std::function<RequestHandle(std::function<void(std::vector<Row>)> done)>;
+  using Done = std::function<void(absl::StatusOr<std::vector<Row>>)>;
+  // Collects rows of all workers; `done` runs on the admin dispatcher, never before the call has
+  // returned. Error: a worker does not answer. Destroying the handle cancels.
+  template <typename Row>
+  using Gather = std::function<RequestHandle(Done<Row> done)>;
 
   StatsRegistry& registry;
+  AnswerLimits& limits;
   Gather<StreamRow> streams;
   Gather<CacheRow> caches;
   Gather<ClientRow> clients;  // Of each worker its own.
   // Collected as those are, merged by MergeChanges.
-  std::function<RequestHandle(const ChangeQuery&, std::function<void(std::vector<ChangeRow>)> done)>
-      changes;
+  std::function<RequestHandle(const ChangeQuery&, Done<ChangeRow> done)> changes;
   // Conditions of readiness: name and whether it holds.
   std::function<std::vector<std::pair<std::string, bool>>()> readiness;
   // The stages of an event's way, and what they were.
@@ -50,7 +53,8 @@ struct ProfileQuery {
 // Answers the admin port: the page at /, and /livez /readyz /metrics /streams /caches /clients /lag
 // /objects/stuck /objects/busy /changes /config /profiles /profile /flamegraph. No page shows an
 // object's body or a token. A Host header that is neither an IP address nor localhost is refused,
-// so that a web page cannot reach these by DNS rebinding.
+// so that a web page cannot reach these by DNS rebinding. Who sends Cache-Control: max-age=1 may be
+// given what somebody else was answered within that second: of many pages at once each does.
 //
 // REQUIRES: `sources` outlives the handlers.
 RequestHandlerPtr NewAdminHandler(const AdminSources& sources, RequestHead head,

@@ -203,6 +203,7 @@ bool Connection::WriteSome(size_t& budget) {
     }
     const ByteStream::Result result = stream_->Write(std::string_view(out_).substr(written_));
     Count(options_.bytes_sent, result.bytes);
+    if (result.bytes > 0) last_sent_ = dispatcher_.Now();
     written_ += result.bytes;
     budget -= std::min(budget, result.bytes);
     if (!result.status.ok()) {

@@ -54,6 +54,7 @@ class Connection {
   bool busy() const { return busy_; }
   bool closed() const { return closed_; }
   MonotonicTime last_received() const { return last_received_; }
+  MonotonicTime last_sent() const { return last_sent_; }
   uint64_t reads() const { return reads_; }  // That brought bytes.
   std::string_view alpn() const { return stream_->alpn(); }
   const std::string& peer() const { return peer_; }
@@ -92,7 +93,7 @@ class Connection {
   std::string out_;  // Gathered, not yet taken by the socket from `written_` on.
   size_t written_ = 0;
   size_t discarded_ = 0;
-  MonotonicTime last_received_;
+  MonotonicTime last_received_, last_sent_;
   uint64_t reads_ = 0;
   absl::Status failure_;
   bool connected_ = false;

@@ -147,6 +147,7 @@ void Http1Server::ReceiveEnd() {
 }
 
 void Http1Server::Fill(std::string& out, size_t limit) {
+  const size_t before = out.size();
   if (stream_ != nullptr && !stream_->reset) {
     out.append(stream_->head_text);
     stream_->head_text.clear();
@@ -164,6 +165,7 @@ void Http1Server::Fill(std::string& out, size_t limit) {
   }
   out.append(refusal_);
   refusal_.clear();
+  answered_bytes_ += out.size() - before;
 }
 
 void Http1Server::OnAnswered() {

@@ -30,6 +30,7 @@ class Http1Server final : public ServerCodec {
   State state() const override { return state_; }
   size_t streams() const override { return stream_ == nullptr ? 0 : 1; }
   uint64_t streams_begun() const override { return streams_begun_; }
+  uint64_t answered_bytes() const override { return answered_bytes_; }
   void Drain() override;
   bool in_head() const override { return stream_ == nullptr && parser_.in_head(); }
 
@@ -58,6 +59,7 @@ class Http1Server final : public ServerCodec {
   std::string pending_;                            // Came before its turn.
   std::string refusal_;                            // The answer to what was not a request.
   uint64_t streams_begun_ = 0;
+  uint64_t answered_bytes_ = 0;
   size_t discarded_ = 0;  // Of a request's body after its answer.
   State state_ = State::kOpen;
   bool draining_ = false;

@@ -20,6 +20,7 @@ class Http2Server final : public Http2Session, public ServerCodec {
   void Abandon() override;
   void Drain() override;
   bool in_head() const override { return in_header_block(); }
+  uint64_t answered_bytes() const override { return body_bytes(); }
 
  private:
   class Exchange;

@@ -310,6 +310,7 @@ int Http2Session::TakeBody(Stream& stream, const uint8_t* frame_head, size_t len
   out_->append(View(frame_head, kFrameHeadBytes));
   const bool full = !stream.out->writable();
   stream.out->MoveTo(*out_, length);
+  body_bytes_ += length;
   if (full) relieved_.push_back(stream.id);
   return out_->size() < limit_ ? 0 : NGHTTP2_ERR_PAUSE;
 }

@@ -67,6 +67,7 @@ class Http2Session : public virtual Codec {
   void Abandon() override { abandoned_ = true; }
 
  protected:
+  uint64_t body_bytes() const { return body_bytes_; }  // Sent.
   using Field = nghttp2_nv;
 
   // --- What the two ends do differently. ---
@@ -135,6 +136,7 @@ class Http2Session : public virtual Codec {
   Stream* last_found_ = nullptr;                         // Frames of one stream come in rows.
   int32_t block_stream_ = 0;                             // Its header block is unfinished.
   uint64_t streams_begun_ = 0;
+  uint64_t body_bytes_ = 0;
   uint64_t protocol_errors_ = 0;
   State state_ = State::kOpen;
   bool going_away_ = false;  // Our GOAWAY is final.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <memory>
 
 #include "proxy/http/codec.h"
@@ -24,6 +25,8 @@ class ServerCodec : public virtual Codec {
   virtual void Drain() = 0;
   // A request has begun and its head is not complete: the client must go on soon.
   virtual bool in_head() const = 0;
+  // Bytes of answers that the connection has taken so far; of HTTP/2, of their bodies.
+  virtual uint64_t answered_bytes() const = 0;
 };
 
 std::unique_ptr<ServerCodec> NewHttp1Server(const ServerContext& context);

@@ -27,6 +27,7 @@ class SessionCore final : public Deferred {
         closed_(std::move(closed)),
         head_timer_(dispatcher.CreateTimer([this] { OnHeadTimeout(); })),
         idle_timer_(dispatcher.CreateTimer([this] { OnIdleTimer(); })),
+        stall_timer_(dispatcher.CreateTimer([this] { OnStallTimer(); })),
         connection_(dispatcher, std::move(stream),
                     {.linger = true,
                      .bytes_sent = stats.bytes_sent.get(),
@@ -37,7 +38,7 @@ class SessionCore final : public Deferred {
                      .closed = [this](absl::Status s) { OnClosed(s); }}) {
     stats_.connections->Add();
     stats_.open_connections->Add(1);
-    idle_since_ = dispatcher.Now();
+    idle_since_ = accepted_ = dispatcher.Now();
     idle_timer_->Enable(options_.idle_timeout);
   }
   ~SessionCore() override { Leave(); }
@@ -52,6 +53,9 @@ class SessionCore final : public Deferred {
     idle_timer_->Enable(absl::ZeroDuration());
   }
   bool busy() const { return connection_.busy(); }
+  MonotonicTime last_moved() const {
+    return std::max({accepted_, connection_.last_received(), connection_.last_sent()});
+  }
 
  private:
   void OnConnected(const absl::Status& status);
@@ -60,6 +64,7 @@ class SessionCore final : public Deferred {
   void OnClosed(const absl::Status& reason);
   void OnHeadTimeout();
   void OnIdleTimer();
+  void OnStallTimer();
   void UseCodec(bool http2);
   void Leave();
 
@@ -70,8 +75,11 @@ class SessionCore final : public Deferred {
   const std::function<void()> closed_;
 
   const TimerPtr head_timer_;
-  const TimerPtr idle_timer_;  // Runs always; looks at idle_since_ when it fires.
+  const TimerPtr idle_timer_;   // Runs always; looks at idle_since_ when it fires.
+  const TimerPtr stall_timer_;  // Runs while streams are open.
+  MonotonicTime accepted_;
   MonotonicTime idle_since_;
+  uint64_t answered_bytes_ = 0;  // When stall_timer_ began.
   uint64_t streams_begun_ = 0;
   bool idle_ = true;
   bool draining_ = false;
@@ -113,7 +121,11 @@ void SessionCore::OnSettled() {
   } else if (!head_timer_->enabled()) {
     head_timer_->Enable(options_.header_timeout);
   }
-  idle_ = codec_ == nullptr || codec_->streams() == 0;
+  const bool was_idle = std::exchange(idle_, codec_ == nullptr || codec_->streams() == 0);
+  if (was_idle && !idle_ && options_.stall_timeout < absl::InfiniteDuration()) {
+    answered_bytes_ = codec_->answered_bytes();
+    stall_timer_->Enable(options_.stall_timeout);
+  }
   const uint64_t begun = codec_ == nullptr ? 0 : codec_->streams_begun();
   // A request may begin and end within one round.
   if (!idle_ || begun != streams_begun_) idle_since_ = connection_.dispatcher().Now();
@@ -147,11 +159,20 @@ void SessionCore::OnIdleTimer() {
   Drain();
 }
 
+void SessionCore::OnStallTimer() {
+  if (idle_) return;
+  const uint64_t before = std::exchange(answered_bytes_, codec_->answered_bytes());
+  if (answered_bytes_ != before) return stall_timer_->Enable(options_.stall_timeout);
+  stats_.stalled_closed->Add();
+  connection_.Close(TimeoutError("the client takes nothing of its answer"));
+}
+
 void SessionCore::Leave() {
   if (std::exchange(left_, true)) return;
   stats_.open_connections->Add(-1);
   head_timer_->Disable();
   idle_timer_->Disable();
+  stall_timer_->Disable();
 }
 
 class OwnedSession final : public ServerSession {
@@ -170,6 +191,7 @@ class OwnedSession final : public ServerSession {
     if (busy) dispatcher_.DeferDelete(std::move(core_));
   }
   void Drain() override { core_->Drain(); }
+  MonotonicTime last_moved() const override { return core_->last_moved(); }
 
  private:
   Dispatcher& dispatcher_;
@@ -193,6 +215,9 @@ ServerSessionStats::ServerSessionStats(StatsRegistry& registry, const StatsLabel
           "Connections closed because a request's head did not come in time.", labels)),
       idle_closed(registry.AddCounter("weir_http_server_idle_closed_total",
                                       "Connections closed because they were idle.", labels)),
+      stalled_closed(registry.AddCounter(
+          "weir_http_server_stalled_closed_total",
+          "Connections closed because the client took nothing of its answers.", labels)),
       bytes_sent(registry.AddCounter("weir_http_server_sent_bytes_total",
                                      "Bytes sent to clients, before TLS.", labels)),
       bytes_received(registry.AddCounter("weir_http_server_received_bytes_total",

@@ -58,7 +58,11 @@ absl::StatusOr<Socket> ListenOn(std::string_view what, const std::string& host_p
 }
 
 // More for the admin port than scrapers and probes need, less than would be worth an attack.
-constexpr size_t kMaxAdminConnections = 100;
+constexpr size_t kMaxAdminConnections = 256;
+constexpr uint32_t kMaxAdminStreams = 16;  // Of HTTP/2, for each.
+// Longer than the longest profile takes.
+constexpr absl::Duration kAdminStall = absl::Seconds(40);
+static_assert(kAdminStall > absl::Seconds(ProfileQuery::kMaxSeconds));
 
 }  // namespace
 
@@ -75,13 +79,18 @@ Server::Server(const Config& config, NewFilters new_filters)
       connections_refused_(registry_.AddCounter(
           "weir_server_connections_refused_total",
           "Connections closed at once: downstream.maxConnections was reached.")),
+      admin_evictions_(registry_.AddCounter(
+          "weir_server_admin_evictions_total",
+          "Connections to the admin port closed for a new one: there were 256.")),
       started_(registry_.AddGauge("weir_server_start_time_seconds",
                                   "When this Weir started, in seconds since 1970.")),
       main_stalls_(AddLoopStalls(registry_, *dispatcher_, "main")),
       profiler_(*dispatcher_),
       lag_(*dispatcher_, registry_, [this] { ProfileIfSlow(); }),
       recorder_(*dispatcher_, registry_),
+      admin_limits_(*dispatcher_, registry_),
       admin_sources_{.registry = registry_,
+                     .limits = admin_limits_,
                      .streams = {},
                      .caches = {},
                      .clients = {},
@@ -213,8 +222,9 @@ absl::Status Server::MakeWorkers(UpstreamTarget target) {
     }
     return GatherRows<ChangeRow>(
         *dispatcher_, std::move(readers),
-        [limit = query.limit, done = std::move(done)](std::vector<ChangeRow> rows) {
-          done(MergeChanges(std::move(rows), limit));
+        [limit = query.limit, done = std::move(done)](absl::StatusOr<std::vector<ChangeRow>> rows) {
+          if (rows.ok()) rows = MergeChanges(*std::move(rows), limit);
+          done(std::move(rows));
         });
   };
   return absl::OkStatus();
@@ -238,22 +248,36 @@ void Server::Accept(Socket socket) {
 }
 
 void Server::AcceptAdmin(Socket socket) {
-  if (admin_sessions_.size() >= kMaxAdminConnections) return connections_refused_->Add();
+  if (admin_sessions_.size() >= kMaxAdminConnections) EvictAdminSession();
   std::unique_ptr<ServerSession> session = NewServerSession(
       *dispatcher_, NewTcpServerStream(*dispatcher_, std::move(socket)),
       {.max_header_bytes = 16 << 10,
        .header_timeout = absl::Seconds(10),
-       .idle_timeout = absl::Seconds(60)},
+       .idle_timeout = absl::Seconds(60),
+       .stall_timeout = kAdminStall,
+       .max_concurrent_streams = kMaxAdminStreams},
       admin_stats_,
       [this](RequestHead head, ResponseWriter& writer) {
         return NewAdminHandler(admin_sources_, std::move(head), writer);
       },
-      [this](ServerSession* closed) {
-        auto node = admin_sessions_.extract(closed);
-        if (!node.empty()) dispatcher_->DeferDelete(std::move(node.mapped()));
-      });
+      [this](ServerSession* closed) { RemoveAdminSession(closed); });
   ServerSession* const raw = session.get();
   admin_sessions_.emplace(raw, std::move(session));
+}
+
+// Whoever asks now is more likely to want an answer than who has taken nothing for the longest
+// time.
+void Server::EvictAdminSession() {
+  admin_evictions_->Add();
+  const auto longest = std::min_element(
+      admin_sessions_.begin(), admin_sessions_.end(),
+      [](const auto& a, const auto& b) { return a.first->last_moved() < b.first->last_moved(); });
+  RemoveAdminSession(longest->first);
+}
+
+void Server::RemoveAdminSession(ServerSession* session) {
+  auto node = admin_sessions_.extract(session);
+  if (!node.empty()) dispatcher_->DeferDelete(std::move(node.mapped()));
 }
 
 void Server::RefreshToken() {

@@ -52,6 +52,8 @@ class Server {
   absl::Status PrepareClients(const UpstreamTarget& target, const std::string& namespace_name);
   void Accept(Socket socket);
   void AcceptAdmin(Socket socket);
+  void EvictAdminSession();
+  void RemoveAdminSession(ServerSession* session);
   void StartWorkers();
   void StopWorkers();
   void RefreshToken();
@@ -75,12 +77,13 @@ class Server {
   Rendezvous loops_stopped_, caches_stopped_;
   std::vector<std::thread> threads_;
   ServerSessionStats admin_stats_;
-  CounterHandle accept_failures_, connections_refused_;
+  CounterHandle accept_failures_, connections_refused_, admin_evictions_;
   GaugeHandle started_;
   HistogramHandle main_stalls_;
   Profiler profiler_;
   LagHistory lag_;
   FlightRecorder recorder_;
+  AnswerLimits admin_limits_;
   AdminSources admin_sources_;
   absl::flat_hash_map<ServerSession*, std::unique_ptr<ServerSession>> admin_sessions_;
   TimerPtr token_timer_, drain_timer_;

@@ -8,6 +8,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "proxy/base/status.h"
 #include "proxy/base/strings.h"
 #include "tests/support/fake_response_writer.h"
 #include "tests/support/manual_dispatcher.h"
@@ -35,10 +36,13 @@ class AdminHandlerTest : public testing::Test {
     head.authority = host;
     head.end_of_stream = true;
     for (const std::string_view accept : accepts_) head.headers.Add("Accept", accept);
+    if (!cache_control_.empty()) head.headers.Add("Cache-Control", cache_control_);
     handler_ = NewAdminHandler(sources_, std::move(head), *writer_);
     handler_->OnEnd({});
     return *writer_;
   }
+
+  double Stat(std::string_view name) const { return registry_.Sum(name); }
 
   ManualDispatcher dispatcher_;
   StatsRegistry registry_;
@@ -46,24 +50,26 @@ class AdminHandlerTest : public testing::Test {
   FlightRecorder recorder_{dispatcher_, registry_};
   Profiler profiler_{dispatcher_};
   std::vector<std::string_view> accepts_;
+  std::string cache_control_;
+  std::string config_ = "listen: 127.0.0.1:6443\n";
   bool ready_ = true;
   bool cancelled_ = false;
-  std::function<void(std::vector<StreamRow>)> streams_done_;
+  AnswerLimits limits_{dispatcher_, registry_};
+  AdminSources::Done<StreamRow> streams_done_;
   ChangeQuery change_query_;
-  std::function<void(std::vector<ChangeRow>)> changes_done_;
+  AdminSources::Done<ChangeRow> changes_done_;
   AdminSources sources_{
       .registry = registry_,
+      .limits = limits_,
       .streams =
-          [this](std::function<void(std::vector<StreamRow>)> done) {
+          [this](AdminSources::Done<StreamRow> done) {
             streams_done_ = std::move(done);
             return std::make_unique<Handle>(cancelled_);
           },
-      .caches = [](std::function<void(std::vector<CacheRow>)>) -> RequestHandle { return nullptr; },
-      .clients = [](std::function<void(std::vector<ClientRow>)>) -> RequestHandle {
-        return nullptr;
-      },
+      .caches = [](const AdminSources::Done<CacheRow>&) -> RequestHandle { return nullptr; },
+      .clients = [](const AdminSources::Done<ClientRow>&) -> RequestHandle { return nullptr; },
       .changes =
-          [this](const ChangeQuery& query, std::function<void(std::vector<ChangeRow>)> done) {
+          [this](const ChangeQuery& query, AdminSources::Done<ChangeRow> done) {
             change_query_ = query;
             changes_done_ = std::move(done);
             return std::make_unique<Handle>(cancelled_);
@@ -75,11 +81,110 @@ class AdminHandlerTest : public testing::Test {
           },
       .lag = [this]() -> const LagHistory& { return lag_; },
       .recorder = [this]() -> const FlightRecorder& { return recorder_; },
-      .config_yaml = [] { return std::string("listen: 127.0.0.1:6443\n"); },
+      .config_yaml = [this] { return config_; },
       .profiler = [this]() -> Profiler& { return profiler_; }};
   std::unique_ptr<FakeResponseWriter> writer_;
   RequestHandlerPtr handler_;
 };
+
+TEST_F(AdminHandlerTest, ParametersThatAPageDoesNotTakeAreNamed) {
+  for (const char* path : {"/", "/metrics", "/streams", "/caches", "/clients", "/lag",
+                           "/objects/stuck", "/objects/busy", "/config", "/profiles"}) {
+    EXPECT_EQ(Ask(StrCat(path, "?limt=5")).status(), 400) << path;
+    EXPECT_EQ(writer_->body(), StrCat("\"", path, "\" takes no parameters, not \"limt=5\"\n"));
+  }
+  EXPECT_EQ(Ask("/changes?limt=5").status(), 400);
+  EXPECT_THAT(writer_->body(), HasSubstr("limt"));
+  EXPECT_EQ(Ask("/profile?second=5").status(), 400);
+  EXPECT_THAT(writer_->body(), HasSubstr("second"));
+  EXPECT_EQ(Ask("/livez?verbose").status(), 200);
+}
+
+TEST_F(AdminHandlerTest, AWorkerThatDoesNotAnswerIs503) {
+  Ask("/streams");
+  streams_done_(TimeoutError("no answer within 5s from worker 1"));
+  EXPECT_EQ(writer_->status(), 503);
+  EXPECT_EQ(writer_->body(), "no answer within 5s from worker 1\n");
+  Ask("/changes");
+  changes_done_(TimeoutError("no answer within 5s from worker 0"));
+  EXPECT_EQ(writer_->status(), 503);
+}
+
+// A hundred pages are a hundred readers of the same.
+TEST_F(AdminHandlerTest, WhoAcceptsAnAnswerOfASecondAgoSharesIt) {
+  const auto ask = [this](std::string_view path) {
+    streams_done_ = nullptr;
+    Ask(path);
+    if (streams_done_ != nullptr) streams_done_(std::vector<StreamRow>{});
+    EXPECT_EQ(writer_->status(), 200);
+    return streams_done_ != nullptr;
+  };
+  EXPECT_TRUE(ask("/streams"));
+  EXPECT_TRUE(ask("/streams")) << "nobody has said that it may be old";
+  cache_control_ = "no-transform, max-age=1";
+  EXPECT_FALSE(ask("/streams"));
+  const std::string shared = writer_->body();
+  EXPECT_EQ(writer_->Header("Content-Type"), "application/json");
+  EXPECT_EQ(writer_->Header("Content-Length"), StrCat(shared.size()));
+  EXPECT_EQ(Stat("weir_admin_shared_total"), 1);
+  cache_control_ = "max-age=0";
+  EXPECT_TRUE(ask("/streams"));
+  cache_control_ = "max-age=3600";
+  dispatcher_.Advance(absl::Milliseconds(999));
+  EXPECT_FALSE(ask("/streams"));
+  EXPECT_EQ(writer_->body(), shared);
+  dispatcher_.Advance(absl::Milliseconds(1));
+  EXPECT_TRUE(ask("/streams")) << "a second is the most";
+  cache_control_ = "max-age=what";
+  EXPECT_TRUE(ask("/streams"));
+}
+
+TEST_F(AdminHandlerTest, MetricsAreSharedInOneFormat) {
+  const CounterHandle counter = registry_.AddCounter("weir_test_total", "T.");
+  EXPECT_EQ(Ask("/metrics").status(), 200);
+  counter->Add();
+  cache_control_ = "max-age=1";
+  EXPECT_THAT(Ask("/metrics").body(), HasSubstr("weir_test_total 0\n"));
+  accepts_ = {"application/openmetrics-text"};
+  EXPECT_THAT(Ask("/metrics").body(), HasSubstr("weir_test_total 1\n"));
+  EXPECT_THAT(std::string(writer_->Header("Content-Type")), HasSubstr("openmetrics"));
+  accepts_ = {};
+  cache_control_ = "";
+  EXPECT_THAT(Ask("/metrics").body(), HasSubstr("weir_test_total 1\n"));
+}
+
+TEST_F(AdminHandlerTest, SharedAnswersAreFewAndOfTheSameQuery) {
+  cache_control_ = "max-age=1";
+  const auto ask = [this](std::string_view path) {
+    changes_done_ = nullptr;
+    Ask(path);
+    if (changes_done_ != nullptr) changes_done_(std::vector<ChangeRow>{});
+    return changes_done_ != nullptr;
+  };
+  EXPECT_TRUE(ask("/changes?limit=1"));
+  EXPECT_TRUE(ask("/changes?limit=2"));
+  EXPECT_FALSE(ask("/changes?limit=1"));
+  for (size_t i = 0; i < AnswerLimits::kMaxShared; ++i)
+    EXPECT_TRUE(ask(StrCat("/changes?limit=", i + 10)));
+  EXPECT_TRUE(ask(StrCat("/changes?limit=", AnswerLimits::kMaxShared + 9))) << "there was no room";
+  EXPECT_FALSE(ask("/changes?limit=10"));
+}
+
+TEST_F(AdminHandlerTest, AnswersThatNobodyReadsAreBounded) {
+  config_ = std::string(AnswerLimits::kMaxUnreadBytes / 2 + 1, 'x');
+  EXPECT_EQ(Ask("/config").status(), 200);
+  EXPECT_EQ(Stat("weir_admin_unread_bytes"), static_cast<double>(config_.size()));
+  const std::unique_ptr<FakeResponseWriter> unread_writer = std::move(writer_);
+  RequestHandlerPtr unread = std::move(handler_);
+  EXPECT_EQ(Ask("/config").status(), 503);
+  EXPECT_THAT(writer_->body(), HasSubstr("have not been read"));
+  EXPECT_EQ(Stat("weir_admin_refused_total"), 1);
+  EXPECT_EQ(Ask("/livez").status(), 200);
+  unread.reset();
+  EXPECT_EQ(Ask("/config").status(), 200);
+  handler_.reset();
+  EXPECT_EQ(Stat("weir_admin_unread_bytes"), 0);
+}
 
 TEST_F(AdminHandlerTest, LivezSaysOk) {
   EXPECT_EQ(Ask("/livez").status(), 200);
@@ -205,7 +310,7 @@ TEST_F(AdminHandlerTest, ChangesNameFieldsAndNothingElse) {
   ChangeRow withheld = deleted;
   withheld.filter = "stale";
   withheld.decision = "withheld";
-  changes_done_({row, deleted, many, withheld});
+  changes_done_(std::vector<ChangeRow>{row, deleted, many, withheld});
   EXPECT_EQ(writer_->status(), 200);
   EXPECT_EQ(writer_->Header("Content-Type"), "application/json");
   const auto changes = nlohmann::json::parse(writer_->body())["changes"];
@@ -225,7 +330,7 @@ TEST_F(AdminHandlerTest, ChangesNameFieldsAndNothingElse) {
   EXPECT_EQ(changes.at(3)["decision"], "withheld");
   many.changed->paths = {"spec.replicas"};
   Ask("/changes");
-  changes_done_({row, deleted, many});
+  changes_done_(std::vector<ChangeRow>{row, deleted, many});
   EXPECT_EQ(
       nlohmann::json::parse(writer_->body())["churn"],
       nlohmann::json({{{"resource", "foos.example.com"}, {"path", "spec.replicas"}, {"changes", 2}},
@@ -326,7 +431,7 @@ TEST_F(AdminHandlerTest, StreamsComeWhenEveryWorkerHasAnswered) {
   EXPECT_EQ(Ask("/streams").status(), 0);
   StreamRow row;
   row.client = "10.0.0.1:5";
-  streams_done_({row});
+  streams_done_(std::vector<StreamRow>{row});
   EXPECT_EQ(writer_->status(), 200);
   EXPECT_EQ(writer_->Header("Content-Type"), "application/json");
   EXPECT_THAT(writer_->body(), HasSubstr("10.0.0.1:5"));

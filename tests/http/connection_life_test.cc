@@ -92,6 +92,42 @@ TEST_P(ConnectionLifeTest, AQuietStreamIsNotIdle) {
   EXPECT_EQ(answer.body, "late");
 }
 
+TEST_P(ConnectionLifeTest, WhoTakesNothingIsClosedWhereThatIsSaid) {
+  server_options_.stall_timeout = absl::Seconds(40);
+  ReceivedAnswer& slow = Fetch(Request("GET", "/slow"));
+  for (int i = 0; i < 3; ++i) {
+    dispatcher_.Advance(absl::Seconds(30));
+    if (i == 0) served(0).writer->SendHead({200, {}});
+    served(0).writer->SendBody(Bytes::Static("some"));
+    Settle();
+  }
+  EXPECT_FALSE(slow.over()) << "something came every 30 s";
+  served(0).writer->End();
+  Settle();
+  dispatcher_.Advance(absl::Seconds(80));
+  EXPECT_EQ(sessions_.size(), 1u) << "it is idle, which is another matter";
+  ReceivedAnswer& answer = Fetch(Request("GET", "/"));
+  served(1).writer->SendHead({200, {}});
+  Settle();
+  dispatcher_.Advance(absl::Seconds(39));
+  EXPECT_EQ(sessions_.size(), 1u);
+  EXPECT_EQ(server_stats_.stalled_closed->value(), 0u);
+  dispatcher_.Advance(absl::Seconds(42));
+  EXPECT_THAT(sessions_, IsEmpty());
+  EXPECT_EQ(server_stats_.stalled_closed->value(), 1u);
+  EXPECT_TRUE(answer.over());
+}
+
+TEST_P(ConnectionLifeTest, TellsWhenAConnectionLastMoved) {
+  setup_ = Echo;
+  Fetch(Request("GET", "/"));
+  const MonotonicTime moved = dispatcher_.Now();
+  dispatcher_.Advance(absl::Seconds(10));
+  EXPECT_EQ(sessions_[0]->last_moved(), moved);
+  Fetch(Request("GET", "/"));
+  EXPECT_EQ(sessions_[0]->last_moved(), dispatcher_.Now());
+}
+
 TEST_P(ConnectionLifeTest, RetiredConnectionsFinishWhatTheyHave) {
   ReceivedAnswer& answer = Fetch(Request("GET", "/1"));
   pool().RetireConnections();

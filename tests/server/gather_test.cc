@@ -23,14 +23,17 @@ class GatherRowsTest : public testing::Test {
             {&second_, [] { return std::vector<int>{3}; }}};
   }
   RequestHandle Gather(Readers readers) {
-    return GatherRows<int>(home_, std::move(readers), [this](std::vector<int> rows) {
-      ++done_;
-      rows_ = std::move(rows);
-    });
+    return GatherRows<int>(home_, std::move(readers),
+                           [this](absl::StatusOr<std::vector<int>> rows) {
+                             ++done_;
+                             status_ = rows.status();
+                             if (rows.ok()) rows_ = *std::move(rows);
+                           });
   }
 
   ManualDispatcher home_, first_, second_;
   int done_ = 0;
+  absl::Status status_;
   std::vector<int> rows_;
 };
 
@@ -57,7 +60,7 @@ TEST_F(GatherRowsTest, DestroyedHandleCancels) {
 
 TEST_F(GatherRowsTest, HandleMayBeDestroyedInTheCallback) {
   RequestHandle handle;
-  handle = GatherRows<int>(home_, TwoReaders(), [&](std::vector<int>) {
+  handle = GatherRows<int>(home_, TwoReaders(), [&](const absl::StatusOr<std::vector<int>>&) {
     ++done_;
     handle.reset();
   });
@@ -72,6 +75,34 @@ TEST_F(GatherRowsTest, WorkerMayBeTheHomeItself) {
   EXPECT_EQ(done_, 0) << "never before the call has returned";
   home_.RunReady();
   EXPECT_THAT(rows_, ElementsAre(7));
+}
+
+TEST_F(GatherRowsTest, NamesTheWorkersThatDoNotAnswer) {
+  const RequestHandle handle = Gather(TwoReaders());
+  first_.RunReady();
+  home_.Advance(kGatherWithin - absl::Milliseconds(1));
+  EXPECT_EQ(done_, 0);
+  home_.Advance(absl::Milliseconds(1));
+  EXPECT_EQ(done_, 1);
+  EXPECT_TRUE(IsTimeout(status_));
+  EXPECT_THAT(status_.message(), testing::HasSubstr("from worker 1: "));
+  second_.RunReady();
+  home_.RunReady();
+  EXPECT_EQ(done_, 1) << "too late";
+}
+
+TEST_F(GatherRowsTest, HandleMayBeDestroyedWhenItIsTooLate) {
+  RequestHandle handle;
+  handle = GatherRows<int>(home_, TwoReaders(), [&](const absl::StatusOr<std::vector<int>>&) {
+    ++done_;
+    handle.reset();
+  });
+  home_.Advance(2 * kGatherWithin);
+  EXPECT_EQ(done_, 1);
+  first_.RunReady();
+  second_.RunReady();
+  home_.RunReady();
+  EXPECT_EQ(done_, 1);
 }
 
 }  // namespace

@@ -8,6 +8,9 @@
 #include <sstream>
 #include <thread>
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "proxy/base/log.h"
@@ -27,6 +30,16 @@ constexpr std::string_view kInformer =
 
 std::unique_ptr<FilterChain> NoFilters(const GroupVersionResource&, FilterChainStats& stats) {
   return std::make_unique<FilterChain>(std::vector<NamedFilter>(), stats);
+}
+
+// Says nothing.
+int ConnectTo(uint16_t port) {
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  return connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0 ? fd : -1;
 }
 
 // The server as `weir run` runs it, stopped by the signal that a kubelet sends.
@@ -217,6 +230,25 @@ TEST_F(ServerTest, ConnectionsBeyondTheLimitAreRefused) {
   EXPECT_EQ(first->Get("/version").status, 200);
   EXPECT_FALSE(NewClient()->Get("/version").failure.ok());
   EXPECT_EQ(first->Get("/version").status, 200);
+}
+
+TEST_F(ServerTest, TheAdminPortHasRoomForWhoComesNow) {
+  StartReady();
+  std::vector<int> held;
+  for (int i = 0; i < 300; ++i) {
+    held.push_back(ConnectTo(server_->admin_address().port()));
+    ASSERT_GE(held.back(), 0);
+  }
+  const auto metrics = [this] { return admin_->Get("/metrics").body; };
+  EXPECT_TRUE(WaitFor([&] { return metrics().find("evictions_total 0\n") == std::string::npos; }));
+  EXPECT_THAT(metrics(), HasSubstr("weir_http_server_open_connections{listener=\"admin\"} 256\n"));
+  char byte = 0;
+  EXPECT_EQ(recv(held.front(), &byte, 1, 0), 0) << "the oldest has gone";
+  EXPECT_EQ(recv(held.back(), &byte, 1, MSG_DONTWAIT), -1) << "the newest has not";
+  for (const int fd : held) close(fd);
+  EXPECT_TRUE(WaitFor([&] {
+    return metrics().find("open_connections{listener=\"admin\"} 1\n") != std::string::npos;
+  }));
 }
 
 TEST_F(ServerTest, AddressThatIsTakenIsNamed) {
