@@ -74,7 +74,9 @@ void RoutedRequest::OnReset(absl::Status reason) {
   if (inner_ != nullptr) inner_->OnReset(std::move(reason));
 }
 
+// What is not answered yet is told once it is.
 void RoutedRequest::OnDrain() {
+  draining_ = true;
   if (inner_ != nullptr) inner_->OnDrain();
 }
 
@@ -259,6 +261,7 @@ void RoutedRequest::ServeWatch() {
   // It subscribes before this request's own subscription, which kept the replica alive, goes.
   stream_->Start();
   StopWaiting();
+  if (draining_) inner_->OnDrain();
 }
 
 void RoutedRequest::CountFromCache() {
@@ -300,6 +303,7 @@ void RoutedRequest::Forward(ForwardReason reason) {
   inner_ = NewPassthrough(context_.upstream, std::move(request), ForwardWriter());
   // The request was complete before the choice to forward it was made.
   if (ended && decision_.kind != Decision::Kind::kForward) inner_->OnEnd({});
+  if (draining_) inner_->OnDrain();
 }
 
 ResponseWriter& RoutedRequest::ForwardWriter() {

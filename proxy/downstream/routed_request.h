@@ -111,6 +111,7 @@ class RoutedRequest : public RequestHandler {
   bool moment_over_ = false;                  // What was under way has not come.
   bool unanswered_ = false;                   // The API server does not say what Weir may read.
   std::unique_ptr<AnswerObserver> observer_;  // Of a forwarded request; inner_ writes to it.
+  bool draining_ = false;
   RequestHandlerPtr inner_;
   RequestHandle tapped_;           // While stream_ runs.
   WatchStream* stream_ = nullptr;  // inner_, if it is a watch from the cache.

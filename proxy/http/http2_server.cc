@@ -121,6 +121,9 @@ void Http2Server::StartRequest(Exchange& exchange) {
   RequestHandlerPtr handler = context_.factory(std::move(head), exchange);
   WEIR_CHECK(handler != nullptr);
   exchange.handler = std::move(handler);
+  if (!draining_) return;
+  tell_drain_ = true;
+  connection().FlushSoon();
 }
 
 void Http2Server::Refuse(Exchange& exchange, const absl::Status& error) {
@@ -183,9 +186,9 @@ void Http2Server::OnControlFrame(const nghttp2_frame& frame) {
   }
 }
 
-// In two steps, so that a request already on its way is answered and not refused.
+// In two steps, so that a request already on its way is answered and not refused: it is told, too.
 void Http2Server::Drain() {
-  if (drain_timer_->enabled() || tell_drain_) return;
+  if (std::exchange(draining_, true)) return;
   nghttp2_submit_shutdown_notice(session());
   nghttp2_submit_ping(session(), NGHTTP2_FLAG_NONE, kDrainPing);
   drain_timer_->Enable(kDrainPingTimeout);
@@ -196,8 +199,9 @@ void Http2Server::Drain() {
 void Http2Server::Relieve() {
   if (std::exchange(tell_drain_, false)) {
     for (const int32_t id : StreamIds()) {
-      const auto* exchange = static_cast<Exchange*>(Find(id));
-      if (exchange != nullptr && exchange->live()) exchange->handler->OnDrain();
+      auto* const exchange = static_cast<Exchange*>(Find(id));
+      if (exchange == nullptr || !exchange->live()) continue;
+      if (!std::exchange(exchange->drain_told, true)) exchange->handler->OnDrain();
     }
   }
   Http2Session::Relieve();

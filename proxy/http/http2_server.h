@@ -45,7 +45,8 @@ class Http2Server final : public Http2Session, public ServerCodec {
 
   TimerPtr drain_timer_;
   uint64_t errors_counted_ = 0;
-  bool tell_drain_ = false;
+  bool draining_ = false;
+  bool tell_drain_ = false;  // Some handler has not heard of it.
 };
 
 }  // namespace weir

@@ -30,6 +30,7 @@ class Http2Server::Exchange final : public Http2Session::Stream, public Response
   RequestHead request;
   std::string cookies;  // Of the head that is being received, joined.
   RequestHandlerPtr handler;
+  bool drain_told = false;
   bool started = false;  // The request's head is complete; another block holds trailers.
 
  private:

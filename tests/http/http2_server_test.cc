@@ -245,6 +245,9 @@ TEST_F(Http2ServerTest, DrainsInTwoSteps) {
   ASSERT_THAT(h2::Of(h2::kGoAway, frames), SizeIs(1));
   EXPECT_EQ(h2::ReadNumber(h2::Of(h2::kGoAway, frames)[0].payload.substr(0, 4)), 3u);
   ASSERT_THAT(served_, SizeIs(2));
+  // And told that it is to end.
+  EXPECT_EQ(served(0).drains, 1);
+  EXPECT_EQ(served(1).drains, 1);
   served(0).Answer(200, "1");
   served(1).Answer(200, "2");
   EXPECT_THAT(h2::Of(h2::kData, More("")), SizeIs(2));

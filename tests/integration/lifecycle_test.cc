@@ -43,6 +43,20 @@ TEST_P(LifecycleIntegrationTest, DrainEndsWatchesCleanlyWithABookmark) {
   EXPECT_EQ(model.version(), server_.version());
 }
 
+// Its cache fills only after that.
+TEST_P(LifecycleIntegrationTest, DrainEndsAWatchThatHasNotBegun) {
+  Create("a");
+  StartWeir();
+  server_.Inject({.match = {.verb = "watch", .resource = "configmaps"},
+                  .kind = FakeFault::Kind::kDelay,
+                  .delay = absl::Milliseconds(500)});
+  const auto watch = client_->Watch(kInformer);
+  ASSERT_TRUE(
+      WaitFor([this] { return server_.Count({.verb = "watch", .resource = "configmaps"}) > 0; }));
+  EXPECT_TRUE(weir_->Drain());
+  EXPECT_EQ(watch->WaitForEnd(), TestWatch::State::kEnded);
+}
+
 TEST_P(LifecycleIntegrationTest, DrainEndsForwardedWatchesBetweenEvents) {
   StartWeir();
   server_.Create("secrets", "default", ConfigMapBody("s"));
