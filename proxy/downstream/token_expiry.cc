@@ -57,12 +57,15 @@ absl::Time TokenExpiry(std::string_view token) {
   return expiry;
 }
 
+// Word for word as k8s.io/apiserver request/bearertoken: split at single blanks, the second part is
+// the token, empty where two blanks follow each other; what comes after it is not looked at.
 std::string_view BearerToken(std::string_view authorization) {
   authorization = Trim(authorization);
   const size_t space = authorization.find(' ');
   if (space == std::string_view::npos) return "";
   if (!EqualsIgnoreCase(authorization.substr(0, space), "bearer")) return "";
-  return Trim(authorization.substr(space + 1));
+  const std::string_view rest = authorization.substr(space + 1);
+  return rest.substr(0, rest.find(' '));
 }
 
 }  // namespace weir

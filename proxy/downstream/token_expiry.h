@@ -11,7 +11,7 @@ namespace weir {
 // claim is not verified: it may only make Weir forget a proof sooner.
 absl::Time TokenExpiry(std::string_view token);
 
-// The token of an Authorization header, or "" if it is not a bearer's.
+// The token that the API server takes from an Authorization header, or "" if it takes none.
 std::string_view BearerToken(std::string_view authorization);
 
 }  // namespace weir

@@ -42,7 +42,8 @@ TEST_P(WatchContractTest, UnknownTokenIsUnauthorized) {
 TEST_P(WatchContractTest, AuthorizationOfAnotherKindIsNotAToken) {
   Create("default", "a");
   Warm();
-  for (const char* authorization : {"Basic b3duZXI6cHc=", "Bearer", "owner-token"}) {
+  for (const char* authorization :
+       {"Basic b3duZXI6cHc=", "Bearer", "owner-token", "Bearer  owner-token"}) {
     TestHeaders headers = Accepting();
     headers.emplace_back("Authorization", authorization);
     EXPECT_EQ(client_->Get(Url("resourceVersion=0"), headers).status, 401) << authorization;

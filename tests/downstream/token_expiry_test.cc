@@ -53,7 +53,14 @@ TEST(TokenExpiryTest, EarliestOfSeveralCounts) {
 TEST(BearerTokenTest, IsWhatFollowsTheScheme) {
   EXPECT_EQ(BearerToken("Bearer abc"), "abc");
   EXPECT_EQ(BearerToken("bearer abc"), "abc");
-  EXPECT_EQ(BearerToken("  BEARER   abc  "), "abc");
+  EXPECT_EQ(BearerToken("  BEARER abc  "), "abc");
+  EXPECT_EQ(BearerToken("Bearer abc def"), "abc");
+}
+
+// The API server splits at each blank, and an empty token is none.
+TEST(BearerTokenTest, IsNoneBehindTwoBlanks) {
+  EXPECT_EQ(BearerToken("Bearer  abc"), "");
+  EXPECT_EQ(BearerToken("  BEARER   abc  "), "");
 }
 
 TEST(BearerTokenTest, OtherSchemesHaveNone) {
