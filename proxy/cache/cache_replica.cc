@@ -144,6 +144,7 @@ const std::optional<ListEnvelope>& CacheReplica::envelope() const {
 bool CacheReplica::namespaced() const { return core_->namespaced_; }
 const std::string& CacheReplica::api_version() const { return core_->traits_.api_version; }
 const std::string& CacheReplica::kind() const { return core_->traits_.kind; }
+const Warnings& CacheReplica::warnings() const { return core_->traits_.warnings; }
 RevisionPtr CacheReplica::After(uint64_t sequence) const { return window().After(sequence); }
 std::optional<WatchPosition> CacheReplica::Find(ResourceVersion since) const {
   return window().Find(since);

@@ -9,6 +9,7 @@
 
 #include "proxy/cache/access.h"
 #include "proxy/cache/cache_key.h"
+#include "proxy/cache/lister_watcher.h"
 #include "proxy/cache/revision.h"
 #include "proxy/cache/watch_window.h"
 #include "proxy/event/dispatcher.h"
@@ -48,6 +49,8 @@ class CacheReplica {
   // What a bookmark says its object is; "" while nothing has told.
   const std::string& api_version() const;
   const std::string& kind() const;
+  // What each answer's head says beside.
+  const Warnings& warnings() const;
   // The Revision after `sequence`; nullptr when that is the newest or the window has passed it by
   // (told apart by newest()->sequence).
   RevisionPtr After(uint64_t sequence) const;

@@ -20,6 +20,7 @@ class Cacher;
 struct CacheTraits {
   std::optional<ListEnvelope> envelope;
   std::string api_version, kind;
+  Warnings warnings;
   bool healthy = false;
   MonotonicTime health_changed;
   std::optional<bool> stream_list;

@@ -78,6 +78,7 @@ Cacher::Cacher(Environment environment, CacheKey key, ListerWatcherPtr source,
            .on_health = [this](bool healthy) { OnHealth(healthy); },
            .on_access = [this](ReadVerb verb, bool allowed,
                                MonotonicTime asked) { OnAccess(verb, allowed, asked); },
+           .on_warnings = [this](Warnings warnings) { traits_.warnings = std::move(warnings); },
            .on_stream_list =
                [this](bool works) {
                  traits_.stream_list = works;

@@ -16,11 +16,16 @@
 
 namespace weir {
 
+// The values of an answer's Warning headers: what the API server has to say about the version of a
+// resource, the same with each read of it.
+using Warnings = std::vector<std::string>;
+
 // Every object of a resource at one resourceVersion.
 struct ObjectList {
   ResourceVersion version;
   ListEnvelope envelope;
   std::vector<ObjectPtr> items;  // In the API server's order.
+  Warnings warnings = {};
 };
 
 // Which objects a resource has at one resourceVersion, and which state of each.
@@ -39,7 +44,7 @@ class WatchHandler {
  public:
   virtual ~WatchHandler() = default;
   // The API server has accepted the watch (HTTP 200) and was asked to end it after `lifetime`.
-  virtual void OnWatchOpened(absl::Duration /*lifetime*/) {}
+  virtual void OnWatchOpened(absl::Duration /*lifetime*/, Warnings /*warnings*/) {}
   // The events that one read brought: never empty, kError among them only as the last.
   virtual void OnWatchEvents(std::vector<WatchEvent> events) = 0;
   // The stream has ended and no call follows. OK: the server ended it in its own time, watch again

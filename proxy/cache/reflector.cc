@@ -139,7 +139,7 @@ void Reflector::SetHealthy(bool healthy) {
   if (std::exchange(healthy_, healthy) != healthy) callbacks_.on_health(healthy);
 }
 
-void Reflector::OnWatchOpened(absl::Duration lifetime) {
+void Reflector::OnWatchOpened(absl::Duration lifetime, Warnings warnings) {
   opened_ = true;
   opened_at_ = env_.dispatcher.Now();
   lifetime_ = lifetime;
@@ -152,6 +152,7 @@ void Reflector::OnWatchOpened(absl::Duration lifetime) {
   } else {
     return;
   }
+  callbacks_.on_warnings(std::move(warnings));
   callbacks_.on_access(ReadVerb::kWatch, true, asked_at_);
 }
 
@@ -184,6 +185,7 @@ void Reflector::OnWatchClosed(absl::Status status) {
 void Reflector::OnListed(absl::StatusOr<ObjectList> listed) {
   if (phase_ != Phase::kListing) return;
   if (!listed.ok()) return OnListFailed(listed.status());
+  callbacks_.on_warnings(std::move(listed->warnings));
   callbacks_.on_access(ReadVerb::kList, true, asked_at_);
   Snapshot snapshot{.version = listed->version,
                     .objects = {},

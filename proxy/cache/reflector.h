@@ -39,6 +39,8 @@ class Reflector : private WatchHandler {
     std::function<void(bool healthy)> on_health;  // Changes only.
     // A request sent at `asked` was accepted, or refused for want of the right.
     std::function<void(ReadVerb verb, bool allowed, MonotonicTime asked)> on_access;
+    // Of an accepted request; on_access follows.
+    std::function<void(Warnings)> on_warnings;
     // Whether the source takes stream-lists, each time that is seen.
     std::function<void(bool works)> on_stream_list;
     // The source cannot be mirrored. No call follows.
@@ -71,7 +73,7 @@ class Reflector : private WatchHandler {
   enum class Phase { kWaiting, kListing, kStreamListing, kWatching, kStopped };
   enum class Step { kSync, kWatch };  // What to do after waiting.
 
-  void OnWatchOpened(absl::Duration lifetime) override;
+  void OnWatchOpened(absl::Duration lifetime, Warnings warnings) override;
   void OnWatchEvents(std::vector<WatchEvent> events) override;
   void OnWatchClosed(absl::Status status) override;
 

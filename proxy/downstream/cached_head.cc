@@ -27,7 +27,8 @@ std::string NewAuditId() {
 
 }  // namespace
 
-ResponseHead CachedHead(const HeaderList& request, std::string_view content_type) {
+ResponseHead CachedHead(const HeaderList& request, std::string_view content_type,
+                        const Warnings& warnings) {
   ResponseHead head;
   const std::string_view audit_id = request.Get("audit-id");
   head.headers.Add("Audit-Id", audit_id.empty() ? NewAuditId() : std::string(audit_id));
@@ -35,6 +36,7 @@ ResponseHead CachedHead(const HeaderList& request, std::string_view content_type
   head.headers.Add("Content-Type", content_type);
   head.headers.Add("Date",
                    absl::FormatTime("%a, %d %b %Y %H:%M:%S GMT", absl::Now(), absl::UTCTimeZone()));
+  for (const std::string& warning : warnings) head.headers.Add("Warning", warning);
   return head;
 }
 

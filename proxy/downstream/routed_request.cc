@@ -198,7 +198,7 @@ void RoutedRequest::ServeObject() {
   StopWaiting();
   NoteShown(revision.content);
   CountFromCache();
-  writer_.SendHead(CachedHead(head_.headers, ContentType(decision_.key.representation)));
+  writer_.SendHead(NewHead(ContentType(decision_.key.representation)));
   writer_.SendBody(Bytes::Share(object, object->raw()));
   if (decision_.key.representation == Representation::kJson) writer_.SendBody(Bytes::Static("\n"));
   writer_.End();
@@ -224,7 +224,7 @@ void RoutedRequest::ServeList() {
   NoteShown(revision->content);
   StopWaiting();  // The answer keeps the replica itself.
   CountFromCache();
-  raw->Start(CachedHead(head_.headers, ContentType(decision_.key.representation)));
+  raw->Start(NewHead(ContentType(decision_.key.representation)));
 }
 
 void RoutedRequest::ServeWatch() {
@@ -249,8 +249,8 @@ void RoutedRequest::ServeWatch() {
       WatchStreamOptions{.bookmark_interval = context_.options.bookmark_interval,
                          .timeout = timeout,
                          .coalesce = decision_.coalesce},
-      CachedHead(head_.headers, WatchContentType(decision_.key.representation)), writer_,
-      context_.streams, *context_.pinned);
+      NewHead(WatchContentType(decision_.key.representation)), writer_, context_.streams,
+      *context_.pinned);
   stream_ = stream.get();
   inner_ = std::move(stream);
   context_.open_streams.insert(this);

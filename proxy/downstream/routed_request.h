@@ -7,6 +7,7 @@
 #include "proxy/cache/cacher_map.h"
 #include "proxy/downstream/answer_observer.h"
 #include "proxy/downstream/authenticator.h"
+#include "proxy/downstream/cached_head.h"
 #include "proxy/downstream/client_counts.h"
 #include "proxy/downstream/decision.h"
 #include "proxy/downstream/late_streams.h"
@@ -86,8 +87,11 @@ class RoutedRequest : public RequestHandler {
   void StopWaiting();
   // The writer that a forwarded request answers to.
   ResponseWriter& ForwardWriter();
-  // What the request selects of what the cache holds; nullopt: only the API server can tell.
+  // What the request selects of what a cache holds; nullopt: only the API server can tell.
   std::optional<EventView> View() const;
+  ResponseHead NewHead(std::string_view content_type) const {
+    return CachedHead(head_.headers, content_type, replica_->warnings());
+  }
   // No later answer is older than the one that is about to be given.
   void NoteShown(ResourceVersion version) {
     context_.floors.Raise(decision_.key.resource, decision_.key.namespace_name, version);

@@ -122,6 +122,9 @@ void ApiCall::OnHead(ResponseHead head) {
     // The other encoding in place of a 406 says the same: the kind does not have this one.
     return Fail(representation ? NotAcceptableError(reason) : InvalidArgumentError(reason));
   }
+  for (const auto& [name, value] : head.headers.fields()) {
+    if (EqualsIgnoreCase(name, "Warning")) warnings_.push_back(value);
+  }
   accepted_ = true;
   OnAccepted(*representation);
 }

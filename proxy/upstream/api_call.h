@@ -5,6 +5,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
@@ -45,6 +47,8 @@ class ApiCall : public Cancellable, private ResponseHandler {
   void ExpectWithin(absl::Duration limit);
   // Ends the call with OnDone(reason), in a later turn. For use in OnData.
   void Fail(absl::Status reason);
+  // The Warning headers of a successful answer.
+  std::vector<std::string> TakeWarnings() { return std::move(warnings_); }
   // The API server has answered, and its answer was an error.
   bool refused() const { return status_ != 0 && !accepted_; }
 
@@ -81,6 +85,7 @@ class ApiCall : public Cancellable, private ResponseHandler {
   int status_ = 0;  // Of the answer; 0: none yet.
   bool accepted_ = false;
   bool over_ = false;
+  std::vector<std::string> warnings_;
   std::string content_type_;  // Of an error answer.
   std::string error_body_;
   absl::Status failure_;  // Of Fail().

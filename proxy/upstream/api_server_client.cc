@@ -84,7 +84,10 @@ class ObjectListCall final : public ListCall {
   void OnDone(absl::Status status) override {
     const ListerWatcher::ListCallback done = std::exchange(done_, nullptr);
     if (!status.ok()) return done(std::move(status));
-    done(ObjectList{decoder_->version(), decoder_->envelope(), std::move(items_)});
+    done(ObjectList{.version = decoder_->version(),
+                    .envelope = decoder_->envelope(),
+                    .items = std::move(items_),
+                    .warnings = TakeWarnings()});
   }
 
   const bool metadata_only_;

@@ -48,7 +48,7 @@ class ApiWatch final : public ApiCall {
  private:
   void OnAccepted(Representation /*representation*/) override {
     ExpectWithin(timeout_ + kGrace);
-    handler_.OnWatchOpened(timeout_);
+    handler_.OnWatchOpened(timeout_, TakeWarnings());
   }
 
   void OnData(std::string_view bytes) override {

@@ -54,6 +54,29 @@ TEST_F(ReflectorTest, ListsAndWatchesWhereThereIsNoStreamList) {
   EXPECT_EQ(resource_.lists(), 2);
 }
 
+TEST_F(ReflectorTest, KeepsTheWarningsOfItsLastRequest) {
+  const auto warn = [this](Warnings warnings) {
+    resource_.SetFaults([&](auto& faults) { faults.warnings = warnings; });
+  };
+  warn({"299 - \"deprecated\"", "299 - \"really\""});
+  CacheReplica& replica = Replica();
+  EXPECT_THAT(replica.warnings(), ElementsAre("299 - \"deprecated\"", "299 - \"really\""));
+  // The API server has been upgraded.
+  warn({"299 - \"gone soon\""});
+  resource_.CutWatches();
+  dispatcher_.Advance(absl::Seconds(1));
+  EXPECT_THAT(replica.warnings(), ElementsAre("299 - \"gone soon\""));
+}
+
+TEST_F(ReflectorTest, KeepsTheWarningsOfAList) {
+  resource_.SetFaults([](auto& faults) {
+    faults.stream_list = false;
+    faults.warnings = {"299 - \"deprecated\""};
+    faults.watches = {InvalidOptionsError("no stream-list"), UnavailableError("no watch, either")};
+  });
+  EXPECT_THAT(Replica().warnings(), ElementsAre("299 - \"deprecated\""));
+}
+
 TEST_F(ReflectorTest, ListsWhenTheInitialEventsDoNotEnd) {
   resource_.SetFaults([](auto& faults) { faults.ends_initial_events = false; });
   resource_.Put({.name = "a"});
@@ -79,7 +102,7 @@ class EndlessSource final : public ListerWatcher {
   RequestHandle Watch(const WatchRequest& request, WatchHandler& handler) override {
     if (request.send_initial_events) {
       dispatcher_.Post([this, &handler] {
-        handler.OnWatchOpened(absl::Minutes(5));
+        handler.OnWatchOpened(absl::Minutes(5), {});
         std::vector<WatchEvent> events;
         events.push_back(MakeEvent(WatchEventType::kAdded, {.name = "a", .version = 11}));
         brought_ = events[0].object;
@@ -119,6 +142,7 @@ TEST_F(ReflectorTest, KeepsNothingOfAStreamListThatFailed) {
                        .on_bytes = [](const SnapshotMap&) {},
                        .on_health = [](bool) {},
                        .on_access = [](ReadVerb, bool, MonotonicTime) {},
+                       .on_warnings = [](const Warnings&) {},
                        .on_stream_list = [](bool) {},
                        .on_unavailable = [](const absl::Status&) {}});
   reflector.Start();

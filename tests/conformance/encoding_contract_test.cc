@@ -155,6 +155,24 @@ TEST_P(WatchContractTest, EveryAnswerHasAnAuditId) {
   EXPECT_NE(client_->Get(Path("default") + "/a").headers.Get("Audit-Id"), "");
 }
 
+// Of a version that is deprecated, with every read.
+TEST_P(FakeServerContractTest, EveryAnswerSaysWhatTheApiServerWarnsOf) {
+  constexpr std::string_view kWarning = R"(299 - "v1 Foo is deprecated, use v2")";
+  fake().With([&](FakeApiState& state) { state.warnings[plural()] = {std::string(kWarning)}; });
+  Create("default", "a");
+  Warm();
+  EXPECT_EQ(List("resourceVersion=0").headers.Get("Warning"), kWarning);
+  EXPECT_EQ(List("resourceVersion=0", "default").headers.Get("Warning"), kWarning);
+  EXPECT_EQ(client_->Get(Path("default") + "/a?resourceVersion=0").headers.Get("Warning"),
+            kWarning);
+  EXPECT_EQ(Watch("resourceVersion=0")->Header("Warning"), kWarning);
+  EXPECT_EQ(Watch(StrCat("resourceVersion=", fake().version()))->Header("Warning"), kWarning);
+  // Its watches end when the API server or the definition is replaced.
+  fake().With([](FakeApiState& state) { state.warnings.clear(); });
+  fake().EndWatches();
+  EXPECT_TRUE(WaitFor([this] { return !List("resourceVersion=0").headers.Has("Warning"); }));
+}
+
 TEST_P(WatchContractTest, EmptyListHasNoNull) {
   server_.NeedNamespace("empty");
   Warm();

@@ -374,6 +374,7 @@ void FakeApiRequest::Send(int code, std::string_view content_type, std::string b
                    absl::FormatTime("%a, %d %b %Y %H:%M:%S GMT", absl::Now(), absl::UTCTimeZone()));
   if (retry_after > 0) head.headers.Add("Retry-After", StrCat(retry_after));
   head.headers.Add("Content-Length", StrCat(body.size()));
+  state_.AddWarnings(info_.resource.resource, head.headers);
   writer_.SendHead(head);
   if (half_) {
     writer_.SendBody(Bytes::Own(body.substr(0, body.size() / 2)));

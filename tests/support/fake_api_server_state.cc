@@ -43,6 +43,12 @@ std::optional<FakeUser> FakeApiState::Authenticate(std::string_view authorizatio
   return user->second;
 }
 
+void FakeApiState::AddWarnings(const std::string& resource, HeaderList& headers) const {
+  const auto known = warnings.find(resource);
+  if (known == warnings.end()) return;
+  for (const std::string& warning : known->second) headers.Add("Warning", warning);
+}
+
 bool FakeApiState::Allowed(const FakeUser& user, std::string_view verb,
                            std::string_view resource) const {
   return std::none_of(denied.begin(), denied.end(), [&](const auto& entry) {

@@ -14,6 +14,7 @@
 #include "absl/time/time.h"
 
 #include "proxy/event/dispatcher.h"
+#include "proxy/http/message.h"
 #include "tests/support/fake_store.h"
 
 namespace weir {
@@ -67,6 +68,8 @@ struct FakeApiState {
                                      std::string_view agent);
   // nullopt: 401.
   std::optional<FakeUser> Authenticate(std::string_view authorization) const;
+  // As an API server warns of a deprecated version, whatever is asked of it.
+  void AddWarnings(const std::string& resource, HeaderList& headers) const;
   bool Allowed(const FakeUser& user, std::string_view verb, std::string_view resource) const;
 
   Dispatcher& dispatcher;
@@ -75,7 +78,8 @@ struct FakeApiState {
   std::optional<FakeUser> without_token;  // Who a request without Authorization is.
   std::set<std::tuple<std::string, std::string, std::string>> denied;  // User, verb, resource.
   std::list<FakeFault> faults;
-  RequestCounts counts;  // By verb, resource and user agent.
+  std::map<std::string, std::vector<std::string>> warnings;  // By resource.
+  RequestCounts counts;                                      // By verb, resource and user agent.
   bool stream_list = true;
   std::optional<uint64_t> lag;
   bool watches_paused = false;

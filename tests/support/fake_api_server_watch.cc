@@ -17,6 +17,7 @@ FakeWatch::FakeWatch(FakeApiState& state, FakeReadRequest request, ResponseWrite
   const std::string_view type = ContentTypeOf(request_.format);
   head.headers.Add("Content-Type",
                    IsProtobuf(request_.format) ? StrCat(type, ";stream=watch") : std::string(type));
+  state_.AddWarnings(request_.kind->resource.resource, head.headers);
   writer_.SendHead(head);
   state_.watches.insert(this);
   // A negative one is over at once, but for what is there already.

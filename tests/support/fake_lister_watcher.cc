@@ -76,6 +76,7 @@ class FakeResource::Watch final : public std::enable_shared_from_this<Watch> {
   enum class State { kNew, kOpen, kEnded };
   struct Output {
     bool opened = false;
+    Warnings warnings;
     std::vector<WatchEvent> events;
     std::optional<absl::Status> ended;
   };
@@ -91,7 +92,7 @@ class FakeResource::Watch final : public std::enable_shared_from_this<Watch> {
     }
     // Calls out as its last act; the handler may destroy this after any but the last.
     const auto held = shared_from_this();
-    if (output.opened) handler_.OnWatchOpened(kLifetime);
+    if (output.opened) handler_.OnWatchOpened(kLifetime, output.warnings);
     if (!output.events.empty()) handler_.OnWatchEvents(std::move(output.events));
     if (output.ended.has_value()) handler_.OnWatchClosed(*std::move(output.ended));
   }
@@ -103,6 +104,7 @@ class FakeResource::Watch final : public std::enable_shared_from_this<Watch> {
 
   void Open(Output& output) {
     state_ = State::kOpen;
+    output.warnings = resource_.faults_.warnings;
     if (auto failure = TakeNext(resource_.faults_.watches)) return End(output, *failure);
     if (request_.send_initial_events) {
       if (!resource_.faults_.stream_list) {
@@ -239,7 +241,8 @@ absl::StatusOr<ObjectList> FakeListerWatcher::MakeList(ResourceVersion at_least)
   }
   ObjectList list{.version = V(version),
                   .envelope = {.api_version = "v1", .list_kind = "ConfigMapList"},
-                  .items = {}};
+                  .items = {},
+                  .warnings = faults.warnings};
   for (const auto& [key, spec] : resource_.ObjectsAt(V(version))) {
     if (!FakeResource::InScope(spec, key_.namespace_name)) continue;
     list.envelope.custom_resource = spec.custom_resource;

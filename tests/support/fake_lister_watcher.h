@@ -62,6 +62,7 @@ class FakeResource {
     // Watches end so after this many events, each time.
     std::optional<size_t> undecodable_after;
     size_t max_batch = SIZE_MAX;  // Events in one call.
+    Warnings warnings;            // With each list and watch.
   };
   // May change them at any time; takes effect on what comes later.
   template <typename Change>

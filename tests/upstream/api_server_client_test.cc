@@ -12,6 +12,7 @@ namespace weir {
 namespace {
 
 using testing::AllOf;
+using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::StartsWith;
 
@@ -78,6 +79,21 @@ TEST_P(ApiServerClientTest, ListsWhateverVersionTheServerHas) {
   EXPECT_EQ(list_->items[1]->name(), "b");
   EXPECT_EQ(registry_.Sum("weir_upstream_requests_total", {{"verb", "list"}, {"resource", "pods"}}),
             1);
+}
+
+TEST_P(ApiServerClientTest, TellsWhatAListWarnsOf) {
+  List();
+  ResponseHead head;
+  head.headers.Add("Content-Type", "application/json");
+  head.headers.Add("Warning", R"(299 - "v1 Pod is deprecated")");
+  head.headers.Add("Warning", R"(299 - "use something else")");
+  seen().writer->SendHead(head);
+  seen().writer->SendBody(Bytes::Copy(kList));
+  seen().writer->End();
+  dispatcher_.RunReady();
+  ASSERT_TRUE(list_.ok()) << list_.status();
+  EXPECT_THAT(list_->warnings,
+              ElementsAre(R"(299 - "v1 Pod is deprecated")", R"(299 - "use something else")"));
 }
 
 TEST_P(ApiServerClientTest, AsksForNothingOlderThanItHas) {

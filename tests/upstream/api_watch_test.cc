@@ -24,8 +24,9 @@ std::string Event(std::string_view type, std::string_view name, int version) {
 
 // What a Reflector would see.
 struct SeenWatch final : public WatchHandler {
-  void OnWatchOpened(absl::Duration asked_for) override {
+  void OnWatchOpened(absl::Duration asked_for, Warnings said) override {
     opened = true;
+    warnings = std::move(said);
     lifetime = asked_for;
     if (in_opened) in_opened();
   }
@@ -43,6 +44,7 @@ struct SeenWatch final : public WatchHandler {
   }
   bool opened = false;
   absl::Duration lifetime;
+  Warnings warnings;
   std::vector<size_t> batches;
   std::vector<std::string> versions;
   std::optional<absl::Status> closed;
@@ -97,6 +99,16 @@ TEST_P(ApiWatchTest, AsksForEventsAfterAVersion) {
   EXPECT_EQ(seen().head.headers.Get("accept"), "application/json");
   EXPECT_EQ(
       registry_.Sum("weir_upstream_requests_total", {{"verb", "watch"}, {"resource", "pods"}}), 1);
+}
+
+TEST_P(ApiWatchTest, TellsWhatTheHeadWarnsOf) {
+  Watch();
+  ResponseHead head;
+  head.headers.Add("content-type", "application/json");
+  head.headers.Add("Warning", R"(299 - "v1 Pod is deprecated")");
+  seen().writer->SendHead(head);
+  dispatcher_.RunReady();
+  EXPECT_THAT(watch_.warnings, ElementsAre(R"(299 - "v1 Pod is deprecated")"));
 }
 
 TEST_P(ApiWatchTest, AsksForAStreamedList) {
