@@ -27,6 +27,10 @@ CacheReplica* CacherMap::Get(const CacheKey& key, const Narrowing& narrowing) {
 CacheReplica* CacherMap::Find(const CacheKey& key, const Narrowing& narrowing) {
   return core_->Find(key, narrowing);
 }
+void CacherMap::ForEachOf(const GroupVersionResource& resource,
+                          const std::function<void(const CacheReplica&)>& visit) const {
+  core_->ForEachOf(resource, visit);
+}
 void CacherMap::DropAll(const absl::Status& reason) { core_->DropAll(reason); }
 std::vector<CacheRow> CacherMap::Rows() const { return core_->Rows(); }
 std::vector<ChangeRow> CacherMap::Changes(const ChangeQuery& query) const {

@@ -69,6 +69,10 @@ class CacherMap {
   // As Get, but never makes one.
   CacheReplica* Find(const CacheKey& key, const Narrowing& narrowing = {});
 
+  // The synced replicas of this worker that hold anything of a resource, whatever its version.
+  void ForEachOf(const GroupVersionResource& resource,
+                 const std::function<void(const CacheReplica&)>& visit) const;
+
   // Access has been lost or credentials have changed identity: every cache goes, its readers are
   // told (kUnavailable). On this worker at once, on the others by Post.
   void DropAll(const absl::Status& reason);

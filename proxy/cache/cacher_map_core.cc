@@ -160,6 +160,16 @@ CacheReplica* CacherMap::Core::FindSynced(const CacheKey& key) {
   return replica->state() == CacheReplica::State::kSynced ? replica : nullptr;
 }
 
+void CacherMap::Core::ForEachOf(const GroupVersionResource& resource,
+                                const std::function<void(const CacheReplica&)>& visit) const {
+  for (const auto& [key, slot] : replicas_) {
+    if (key.resource.resource != resource.resource || key.resource.group != resource.group) {
+      continue;
+    }
+    if (slot->replica->state() == CacheReplica::State::kSynced) visit(*slot->replica);
+  }
+}
+
 bool CacherMap::Core::RecentlyUnavailable(const CacheKey& key) {
   const auto it = unavailable_until_.find(key);
   if (it == unavailable_until_.end()) return false;

@@ -25,6 +25,8 @@ class CacherMap::Core {
 
   CacheReplica* Get(const CacheKey& key, const Narrowing& narrowing);
   CacheReplica* Find(const CacheKey& key, const Narrowing& narrowing);
+  void ForEachOf(const GroupVersionResource& resource,
+                 const std::function<void(const CacheReplica&)>& visit) const;
   void DropAll(const absl::Status& reason);
   std::vector<CacheRow> Rows() const;
   std::vector<ChangeRow> Changes(const ChangeQuery& query) const;

@@ -8,7 +8,7 @@
 #include "proxy/base/status.h"
 #include "proxy/base/strings.h"
 #include "proxy/cache/view_class.h"
-#include "proxy/downstream/cached_head.h"
+#include "proxy/downstream/told_by_watches.h"
 #include "proxy/kube/field_matcher.h"
 #include "proxy/kube/partial_metadata.h"
 #include "proxy/upstream/passthrough.h"
@@ -107,9 +107,25 @@ void RoutedRequest::FindCache() {
   if (replica_ == nullptr || (get && replica_->state() != CacheReplica::State::kSynced)) {
     return Forward(get ? ForwardReason::kAbsent : ForwardReason::kUnavailable);
   }
+  NoteToldByWatches();
   subscription_ = replica_->Subscribe({.on_change = [this] { TryServe(); }});
   Wait(context_.options.sync_timeout, ForwardReason::kNotSynced);
   TryServe();
+}
+
+// Caches of one resource have a watch each, and one may be behind another.
+void RoutedRequest::NoteToldByWatches() {
+  ResourceVersion known = told_.version;
+  if (replica_->state() == CacheReplica::State::kSynced) {
+    known = std::max(known, replica_->newest()->version);
+  }
+  context_.caches.ForEachOf(decision_.key.resource, [&](const CacheReplica& other) {
+    if (&other == replica_ || other.newest()->content <= known) return;
+    const std::optional<EventView> view = View(other);
+    const ResourceVersion newest =
+        NewestToldByWatches(other, view.has_value() ? &*view : nullptr, known);
+    told_.version = std::max(told_.version, newest);
+  });
 }
 
 void RoutedRequest::TryServe() {
@@ -205,7 +221,7 @@ void RoutedRequest::ServeObject() {
 }
 
 void RoutedRequest::ServeList() {
-  std::optional<EventView> view = View();
+  std::optional<EventView> view = View(*replica_);
   if (!view.has_value()) return Forward(ForwardReason::kSelector);
   const RevisionPtr& revision = replica_->newest();
   if (decision_.limit.has_value()) {
@@ -228,7 +244,7 @@ void RoutedRequest::ServeList() {
 }
 
 void RoutedRequest::ServeWatch() {
-  std::optional<EventView> view = View();
+  std::optional<EventView> view = View(*replica_);
   if (!view.has_value()) return Forward(ForwardReason::kSelector);
   const Revision& newest = *replica_->newest();
   std::optional<WatchCursor> cursor;
@@ -321,9 +337,9 @@ ResponseWriter& RoutedRequest::ForwardWriter() {
 }
 
 // What the cache's own request selected need not be looked at again.
-std::optional<EventView> RoutedRequest::View() const {
+std::optional<EventView> RoutedRequest::View(const CacheReplica& replica) const {
   const CacheKey& asked = decision_.key;
-  const CacheKey& held = replica_->key();
+  const CacheKey& held = replica.key();
   const bool other_fields = asked.field_selector != held.field_selector;
   const bool other_namespace = asked.namespace_name != held.namespace_name;
   std::optional<FieldMatcher> fields = FieldMatcher();
@@ -331,12 +347,12 @@ std::optional<EventView> RoutedRequest::View() const {
     fields = FieldMatcher::For(asked.resource, decision_.fields, held.metadata_only);
     if (!fields.has_value()) return std::nullopt;
   }
-  if ((other_namespace || fields->selects_namespace()) && !replica_->namespaced()) {
+  if ((other_namespace || fields->selects_namespace()) && !replica.namespaced()) {
     return std::nullopt;
   }
   ViewShape shape;
   shape.to_metadata = asked.metadata_only && !held.metadata_only;
-  if (shape.to_metadata && replica_->view_classes().not_showable()) return std::nullopt;
+  if (shape.to_metadata && replica.view_classes().not_showable()) return std::nullopt;
   LabelSelector labels;
   if (other_namespace) shape.namespace_name = asked.namespace_name;
   if (other_fields) shape.field_selector = asked.field_selector;

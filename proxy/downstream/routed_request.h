@@ -88,7 +88,8 @@ class RoutedRequest : public RequestHandler {
   // The writer that a forwarded request answers to.
   ResponseWriter& ForwardWriter();
   // What the request selects of what a cache holds; nullopt: only the API server can tell.
-  std::optional<EventView> View() const;
+  std::optional<EventView> View(const CacheReplica& replica) const;
+  void NoteToldByWatches();
   ResponseHead NewHead(std::string_view content_type) const {
     return CachedHead(head_.headers, content_type, replica_->warnings());
   }

@@ -2,6 +2,8 @@
 //
 // Whatever happens between Weir and the API server: a client's watch stays open and is told what
 // has changed, all of it and once.
+#include <future>
+
 #include "absl/time/clock.h"
 
 #include "tests/integration/integration.h"
@@ -52,6 +54,37 @@ class UpstreamFaultsIntegrationTest : public IntegrationTest {
 
 INSTANTIATE_TEST_SUITE_P(Workers, UpstreamFaultsIntegrationTest, testing::Values(1, 3),
                          WorkersName);
+
+// Each of the caches of one resource has a watch of its own, and what one has told no other takes
+// back.
+TEST_P(UpstreamFaultsIntegrationTest, NoCacheIsBehindWhatAWatchFromAnotherHasTold) {
+  Create("a");
+  WeirOptions options;
+  options.router.version_timeout = kTestDeadline;
+  StartWeir(options);
+  const uint64_t before = server_.version();
+  const auto watch = client_->Watch(kInformer);
+  WatchModel model;
+  Follow(*watch, model);
+  Create("b");
+  Follow(*watch, model);
+  // The next cache is made of what an API server has that is behind.
+  server_.With([&](FakeApiState& state) { state.lag = before; });
+  auto list = std::async(std::launch::async,
+                         [this] { return client_->Get(kList, Accept(Representation::kProtobuf)); });
+  EXPECT_TRUE(WaitFor([this] {
+    size_t synced = 0;
+    for (const CacheRow& row : weir_->Caches()) synced += row.state == "synced" ? 1 : 0;
+    return synced == 2;
+  }));
+  server_.With([](FakeApiState& state) { state.lag.reset(); });
+  Create("c");
+  const TestResponse answer = list.get();
+  std::vector<ObjectPtr> items;
+  ASSERT_TRUE(ListDecoder(Representation::kProtobuf).Decode(answer.body, items).ok());
+  ASSERT_GE(items.size(), 2u);
+  EXPECT_EQ(items[1]->name(), "b");
+}
 
 TEST_P(UpstreamFaultsIntegrationTest, ConnectionsBreak) {
   Survive([this] { server_.CutConnections(); });
