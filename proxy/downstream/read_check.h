@@ -18,6 +18,8 @@ struct ReadVerdict {
   ResourceVersion version;  // kCurrent: at least; not set: the most recent.
   // An event that is under way will most likely do: ask for nothing yet.
   bool soon = false;
+
+  friend bool operator==(const ReadVerdict&, const ReadVerdict&) = default;
 };
 
 struct ReadCheckOptions {

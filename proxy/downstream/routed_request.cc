@@ -159,12 +159,13 @@ void RoutedRequest::OnUnavailable() {
   FindCache();
 }
 
-// What is under way is given a moment; what is missing is asked for once.
+// What is under way is given a moment; what is missing is asked for once. Another version, or a
+// proof where a version was missing, is something else to ask for.
 void RoutedRequest::WaitFor(const ReadVerdict& verdict) {
   if (verdict.soon && !moment_over_) return Wait(kMoment, verdict.reason);
-  if (asked_ && wait_reason_ == verdict.reason) return;
+  if (asked_ == verdict) return;
   wait_reason_ = verdict.reason;
-  asked_ = true;
+  asked_ = verdict;
   wait_timer_->Enable(context_.options.version_timeout);
   Ask(verdict);
 }
@@ -185,7 +186,7 @@ void RoutedRequest::Ask(const ReadVerdict& verdict) {
 void RoutedRequest::Wait(absl::Duration at_most, ForwardReason then) {
   if (wait_reason_ == then) return;
   wait_reason_ = then;
-  asked_ = false;
+  asked_.reset();
   wait_timer_->Enable(at_most);
 }
 
@@ -286,7 +287,7 @@ void RoutedRequest::CountFromCache() {
 }
 
 void RoutedRequest::OnWaited() {
-  const bool moment = wait_reason_ == ForwardReason::kFutureVersion && !asked_;
+  const bool moment = wait_reason_ == ForwardReason::kFutureVersion && !asked_.has_value();
   const bool silence = wait_reason_ == ForwardReason::kAccess && !unanswered_;
   if (!moment && !silence) return Forward(wait_reason_);
   moment_over_ = moment_over_ || moment;

@@ -112,7 +112,7 @@ class RoutedRequest : public RequestHandler {
   RequestHandle subscription_;
   TimerPtr wait_timer_;
   ForwardReason wait_reason_ = ForwardReason::kNone;
-  bool asked_ = false;                        // What it waits for has been asked for.
+  std::optional<ReadVerdict> asked_;          // What it waits for has been asked for.
   bool moment_over_ = false;                  // What was under way has not come.
   bool unanswered_ = false;                   // The API server does not say what Weir may read.
   std::unique_ptr<AnswerObserver> observer_;  // Of a forwarded request; inner_ writes to it.

@@ -86,6 +86,35 @@ TEST_P(UpstreamFaultsIntegrationTest, NoCacheIsBehindWhatAWatchFromAnotherHasTol
   EXPECT_EQ(items[1]->name(), "b");
 }
 
+// First for the version of a write, then for a proof that what is said to be gone is there.
+TEST_P(UpstreamFaultsIntegrationTest, AListMayWaitForTwoThingsOfOneKind) {
+  Create("a");
+  WeirOptions options;
+  options.router.version_timeout = kTestDeadline;
+  StartWeir(options);
+  EXPECT_EQ(client_->Get(kList).status, 200);
+  CatchUp();
+  const std::string uid = Truth().at("default/a").first;
+  server_.Inject({.match = {.verb = "delete"},
+                  .kind = FakeFault::Kind::kBody,
+                  .body = StrCat(R"({"kind":"Status","apiVersion":"v1","metadata":{},)",
+                                 R"("status":"Success","details":{"name":"a","kind":"configmaps",)",
+                                 R"("uid":")", uid, "\"}}")});
+  server_.With([](FakeApiState& state) { state.watches_paused = true; });
+  constexpr std::string_view kPath = "/api/v1/namespaces/default/configmaps";
+  EXPECT_EQ(client_->Send("DELETE", StrCat(kPath, "/a")).status, 200);
+  EXPECT_EQ(client_->Send("POST", kPath, ConfigMapBody("b")).status, 201);
+  const double from_cache = weir_->FromCache("list");
+  const uint64_t asked = server_.Count({.verb = "list", .user_agent = "weir/"});
+  auto list = std::async(std::launch::async, [this] { return client_->Get(kList); });
+  EXPECT_TRUE(
+      WaitFor([&] { return server_.Count({.verb = "list", .user_agent = "weir/"}) > asked; }));
+  server_.With([](FakeApiState& state) { state.watches_paused = false; });
+  Create("c");
+  EXPECT_EQ(list.get().status, 200);
+  EXPECT_EQ(weir_->FromCache("list"), from_cache + 1);
+}
+
 TEST_P(UpstreamFaultsIntegrationTest, ConnectionsBreak) {
   Survive([this] { server_.CutConnections(); });
 }
