@@ -3,6 +3,7 @@
 
 #include "proxy/cache/cache_key.h"
 #include "proxy/cache/lister_watcher.h"
+#include "proxy/kube/user_info.h"
 #include "proxy/upstream/upstream.h"
 
 namespace weir {
@@ -12,12 +13,7 @@ namespace weir {
 ListerWatcherPtr NewApiServerSource(Upstream& upstream, const CacheKey& key);
 
 // Who a credential is, as the API server says (SelfSubjectReview, authentication.k8s.io/v1).
-struct Identity {
-  std::string username, uid;
-  std::vector<std::string> groups;  // Sorted.
-  // `extra` is left out on purpose: it names the pod of a bound token, not other rights.
-  friend bool operator==(const Identity&, const Identity&) = default;
-};
+using Identity = UserInfo;
 // `authorization`: the header's value to review; "" for Weir's own credential.
 // IsUnauthenticated(): the API server does not know it.
 using ReviewCallback = std::function<void(absl::StatusOr<Identity>)>;

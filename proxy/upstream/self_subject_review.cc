@@ -43,7 +43,7 @@ class ReviewCall final : public ApiCall {
   void OnDone(absl::Status status) override {
     const ReviewCallback done = std::exchange(done_, nullptr);
     if (!status.ok()) return done(std::move(status));
-    done(Identity{std::move(user_.username), std::move(user_.uid), std::move(user_.groups)});
+    done(std::move(user_));
   }
 
   ReviewCallback done_;

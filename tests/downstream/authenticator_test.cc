@@ -87,7 +87,8 @@ class AuthenticatorTest : public testing::Test {
       if (head.status == 201) {
         body = StrCat(R"({"kind":"SelfSubjectReview","apiVersion":"authentication.k8s.io/v1",)",
                       R"("status":{"userInfo":{"username":")", user->second,
-                      R"(","uid":"u","groups":["g2","g1"]}}})");
+                      R"(","uid":"u","groups":["g2","g1"],"extra":{)", test_.extras_[authorization],
+                      "}}}}");
       }
       writer_.SendHead(head);
       writer_.SendBody(Bytes::Own(body));
@@ -108,8 +109,9 @@ class AuthenticatorTest : public testing::Test {
   ManualDispatcher dispatcher_;
   StatsRegistry registry_;
   UpstreamStats upstream_stats_{registry_};
-  std::map<std::string, std::string> users_;  // By Authorization.
-  int failure_ = 0;                           // What reviews are answered with instead.
+  std::map<std::string, std::string> users_;   // By Authorization.
+  std::map<std::string, std::string> extras_;  // Likewise.
+  int failure_ = 0;                            // What reviews are answered with instead.
   bool hold_ = false;
   std::vector<Review*> held_;
   int reviews_ = 0;
@@ -128,6 +130,24 @@ TEST_F(AuthenticatorTest, TokenOfTheSameIdentityMayReadTheCache) {
 TEST_F(AuthenticatorTest, TokenOfAnotherIdentityIsForwarded) {
   StartAndSettle();
   EXPECT_EQ(Ask("Bearer other"), Verdict::kOther);
+}
+
+// Two tokens of one account; an authorizer may look at anything else that is said of a user.
+TEST_F(AuthenticatorTest, WhatElseIsSaidOfTheUserCounts) {
+  extras_["Bearer own"] = R"("authentication.kubernetes.io/credential-id":["JTI=1"],"t":["blue"])";
+  extras_["Bearer mine"] = R"("authentication.kubernetes.io/credential-id":["JTI=2"],"t":["blue"])";
+  users_["Bearer green"] = users_["Bearer none"] = "weir";
+  extras_["Bearer green"] = R"("t":["green"])";
+  StartAndSettle();
+  EXPECT_EQ(Ask("Bearer mine"), Verdict::kOwner);
+  EXPECT_EQ(Ask("Bearer green"), Verdict::kOther);
+  EXPECT_EQ(Ask("Bearer none"), Verdict::kOther);
+}
+
+TEST_F(AuthenticatorTest, TokenBehindTwoBlanksIsNone) {
+  StartAndSettle();
+  EXPECT_EQ(Ask("Bearer mine"), Verdict::kOwner);
+  EXPECT_EQ(authenticator_->Known("Bearer  mine"), Verdict::kOther);
 }
 
 TEST_F(AuthenticatorTest, TokenThatTheServerDoesNotKnowIsForwarded) {
