@@ -15,6 +15,9 @@
 namespace weir {
 namespace {
 
+// Streams go on without a request of anybody's.
+constexpr absl::Duration kLookAtToken = absl::Seconds(10);
+
 // Time does not depend on where they differ.
 bool SameSecret(std::string_view a, std::string_view b) {
   if (a.size() != b.size()) return false;
@@ -46,6 +49,11 @@ class Authenticator::Core {
     owner_timer_ = dispatcher_.CreateTimer([this] { ReviewOwner(); });
     owner_timer_->Enable(absl::ZeroDuration());
     early_timer_ = dispatcher_.CreateTimer([this] { ReleaseEarly(); });
+    token_timer_ = dispatcher_.CreateTimer([this] {
+      token_timer_->Enable(kLookAtToken);
+      LookAtToken();
+    });
+    token_timer_->Enable(kLookAtToken);
   }
 
   bool IsWeirToken(std::string_view token) const {
@@ -70,6 +78,9 @@ class Authenticator::Core {
     std::vector<Waiter*> waiters;
   };
 
+  void LookAtToken();
+  // As Known(), by what is known already.
+  std::optional<Verdict> KnownSoFar(std::string_view authorization);
   void ReviewOwner();
   void OnOwnerReviewed(absl::StatusOr<Identity> identity);
   void LearnOwner(Identity identity);
@@ -89,9 +100,11 @@ class Authenticator::Core {
   const std::function<void(absl::Status)> owner_changed_;
 
   std::optional<Identity> owner_;
-  bool owner_pending_ = true;   // The first review of Weir's own credential is under way.
+  bool owner_pending_ = true;   // The first review of Weir's own token is under way.
   std::vector<Waiter*> early_;  // Came before its end.
   TimerPtr early_timer_;
+  uint64_t token_generation_ = upstream_.token_generation();
+  TimerPtr token_timer_;
   RequestHandle owner_review_;
   TimerPtr owner_timer_;
   Backoff backoff_;
@@ -131,6 +144,15 @@ class Authenticator::Core::Waiter final : public Cancellable {
   std::vector<Waiter*>* others_;
   std::function<void(Verdict)> done_;
 };
+
+// Whose another token is must be known before what it fetches is shown to anybody. Where the API
+// server cannot say, nothing is fetched, either, and Weir stays who it was.
+void Authenticator::Core::LookAtToken() {
+  const uint64_t generation = upstream_.token_generation();
+  if (std::exchange(token_generation_, generation) == generation) return;
+  owner_pending_ = true;
+  owner_timer_->Enable(absl::ZeroDuration());
+}
 
 void Authenticator::Core::ReviewOwner() {
   owner_review_ = ReviewIdentity(upstream_, "", [this](absl::StatusOr<Identity> identity) {
@@ -173,13 +195,13 @@ void Authenticator::Core::LoseOwner(const absl::Status& reason) {
   owner_changed_(reason);
 }
 
-// Those who came before Weir knew itself: their own proof is next.
+// Those who came before Weir knew itself, or its new token: their own proof is next.
 void Authenticator::Core::ReleaseEarly() {
   owner_pending_ = false;
   early_timer_->Disable();
   while (!early_.empty()) {
     Waiter& waiter = *early_.back();
-    if (const auto verdict = Known(waiter.authorization())) {
+    if (const auto verdict = KnownSoFar(waiter.authorization())) {
       waiter.Settle(*verdict);
     } else {
       waiter.MoveTo(ReviewOf(waiter.authorization()).waiters);
@@ -188,16 +210,21 @@ void Authenticator::Core::ReleaseEarly() {
 }
 
 Authenticator::Verdict Authenticator::Core::VerdictOf(const Proof& proof) const {
-  return owner_.has_value() && proof.identity == owner_ ? Verdict::kOwner : Verdict::kOther;
+  const bool known = owner_.has_value() && !owner_pending_;
+  return known && proof.identity == owner_ ? Verdict::kOwner : Verdict::kOther;
 }
 
 std::optional<Authenticator::Verdict> Authenticator::Core::Known(std::string_view authorization) {
+  LookAtToken();
+  return KnownSoFar(authorization);
+}
+
+std::optional<Authenticator::Verdict> Authenticator::Core::KnownSoFar(
+    std::string_view authorization) {
   const std::string_view token = BearerToken(authorization);
   if (token.empty()) return Verdict::kOther;
-  if (!owner_.has_value()) {
-    if (owner_pending_) return std::nullopt;
-    return Verdict::kOther;
-  }
+  if (owner_pending_) return std::nullopt;
+  if (!owner_.has_value()) return Verdict::kOther;
   if (IsWeirToken(token)) return Verdict::kOwnerByWeirToken;
   const auto proof = proofs_.find(Sha256(token));
   if (proof == proofs_.end()) return std::nullopt;

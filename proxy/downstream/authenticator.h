@@ -22,7 +22,8 @@ struct AuthenticatorOptions {
 };
 
 // Decides whose requests may be answered from the cache: those whose bearer token has the same
-// identity (user, uid, groups) as Weir's own credential, proved by the API server once per token.
+// identity (user, uid, groups, extra) as Weir's own credential, proved by the API server once per
+// token, and anew when Weir's own token becomes another.
 // Tokens are remembered by their SHA-256 only. One per worker.
 class Authenticator {
  public:

@@ -54,6 +54,7 @@ struct TokenSource::Cached {
   // Guarded by `mutex`.
   std::string token;
   std::chrono::steady_clock::time_point read_at;
+  uint64_t generation = 0;
   bool failing = false;  // Has been logged.
 };
 
@@ -78,20 +79,32 @@ absl::StatusOr<std::shared_ptr<TokenSource>> TokenSource::FromFile(std::string p
 std::string TokenSource::token() {
   if (cached_ == nullptr) return fixed_;
   const std::lock_guard lock(cached_->mutex);
+  Reread();
+  return cached_->token;
+}
+
+uint64_t TokenSource::generation() {
+  if (cached_ == nullptr) return 0;
+  const std::lock_guard lock(cached_->mutex);
+  Reread();
+  return cached_->generation;
+}
+
+void TokenSource::Reread() {
   const auto now = std::chrono::steady_clock::now();
-  if (absl::FromChrono(now - cached_->read_at) < reread_) return cached_->token;
+  if (absl::FromChrono(now - cached_->read_at) < reread_) return;
   // The file is read again whatever its times say: it costs a microsecond or two, and a kubelet
   // that swaps a symbolic link may leave them as they were.
   cached_->read_at = now;
   absl::StatusOr<std::string> token = ReadToken(path_);
   if (token.ok()) {
     if (std::exchange(cached_->failing, false)) LogInfo("the token file can be read again");
+    if (*token != cached_->token) ++cached_->generation;
     cached_->token = *std::move(token);
   } else if (!std::exchange(cached_->failing, true)) {
     LogWarning("goes on with the last token that could be read",
                {{"reason", MessageOf(token.status())}});
   }
-  return cached_->token;
 }
 
 }  // namespace weir

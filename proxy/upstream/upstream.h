@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -48,11 +49,14 @@ class TokenSource {
       std::string path, absl::Duration reread = absl::Seconds(10));
   // "" for none. Keeps the last good one when the file cannot be read, and logs it.
   std::string token();
+  // Another number whenever token() has become another one; reads the file as token() does.
+  uint64_t generation();
   bool empty() const { return fixed_.empty() && path_.empty(); }
 
  private:
   TokenSource() = default;
   struct Cached;
+  void Reread();  // REQUIRES: of a file, and locked.
   std::string fixed_, path_;
   absl::Duration reread_;
   std::shared_ptr<Cached> cached_;  // Of a file.
@@ -95,6 +99,9 @@ class Upstream {
   [[nodiscard]] ClientStreamPtr SendAsSelf(RequestHead head, ResponseHandler& handler);
   // As whoever `head` says (its Authorization, or none): never with Weir's certificate.
   [[nodiscard]] ClientStreamPtr SendAsCaller(RequestHead head, ResponseHandler& handler);
+
+  // See TokenSource: what it was before has been sent by nobody since.
+  uint64_t token_generation() { return token_ == nullptr ? 0 : token_->generation(); }
 
   Dispatcher& dispatcher() { return dispatcher_; }
   const UpstreamOptions& options() const { return options_; }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/downstream/authenticator.h"
 
+#include <cstdio>
+#include <fstream>
 #include <map>
 #include <memory>
 #include <optional>
@@ -33,14 +35,16 @@ class AuthenticatorTest : public testing::Test {
     authenticator_.reset();
     upstream_.reset();
     dispatcher_.RunReady();
+    (void)std::remove(path_.c_str());
     SetLogLevel(LogLevel::kInfo);
   }
 
-  void Start(std::string weir_token = {}) {
+  void Start(std::string weir_token = {}, std::shared_ptr<TokenSource> own = nullptr) {
     UpstreamTarget target;
     target.host = "api";
+    if (own == nullptr) own = TokenSource::Fixed(weir_token.empty() ? "own" : "");
     upstream_ = std::make_unique<Upstream>(
-        dispatcher_, target, UpstreamOptions(), TokenSource::Fixed(weir_token.empty() ? "own" : ""),
+        dispatcher_, target, UpstreamOptions(), std::move(own),
         UpstreamConnectors{server_.connector(), server_.connector()}, upstream_stats_);
     authenticator_ = std::make_unique<Authenticator>(
         *upstream_, weir_token, AuthenticatorOptions{.max_tokens = 3}, registry_,
@@ -49,6 +53,16 @@ class AuthenticatorTest : public testing::Test {
   void StartAndSettle(std::string weir_token = {}) {
     Start(std::move(weir_token));
     dispatcher_.Advance(absl::Milliseconds(1));
+  }
+
+  // With a token file that is read each time.
+  void StartWithFile() {
+    WriteToken("own");
+    Start("", TokenSource::FromFile(path_, absl::ZeroDuration()).value());
+    dispatcher_.Advance(absl::Milliseconds(1));
+  }
+  void WriteToken(const std::string& token) const {
+    std::ofstream(path_, std::ios::binary | std::ios::trunc) << token;
   }
 
   // The verdict, asking if need be; nullopt if none comes.
@@ -106,6 +120,8 @@ class AuthenticatorTest : public testing::Test {
     dispatcher_.Advance(absl::Milliseconds(1));
   }
 
+  const std::string path_ = testing::TempDir() + "/authenticator_" +
+                            testing::UnitTest::GetInstance()->current_test_info()->name();
   ManualDispatcher dispatcher_;
   StatsRegistry registry_;
   UpstreamStats upstream_stats_{registry_};
@@ -311,6 +327,50 @@ TEST_F(AuthenticatorTest, ChangedIdentityIsReportedAndProofsCountAgainstTheNewOn
   ASSERT_EQ(losses_.size(), 1u);
   EXPECT_EQ(Ask("Bearer mine"), Verdict::kOther);
   EXPECT_EQ(Ask("Bearer other"), Verdict::kOwner);
+}
+
+TEST_F(AuthenticatorTest, AnotherTokenIsReviewedBeforeAnybodyReadsWhatItFetches) {
+  StartWithFile();
+  EXPECT_EQ(Ask("Bearer mine"), Verdict::kOwner);
+  EXPECT_EQ(Ask("Bearer other"), Verdict::kOther);
+  WriteToken("other");
+  EXPECT_EQ(authenticator_->Known("Bearer mine"), std::nullopt);
+  EXPECT_EQ(Ask("Bearer mine"), Verdict::kOther);
+  EXPECT_EQ(Ask("Bearer other"), Verdict::kOwner);
+  EXPECT_EQ(losses_.size(), 1u);
+}
+
+TEST_F(AuthenticatorTest, AnotherTokenIsReviewedThoughNobodyAsks) {
+  StartWithFile();
+  WriteToken("other");
+  dispatcher_.Advance(absl::Seconds(11));
+  EXPECT_EQ(losses_.size(), 1u);
+}
+
+TEST_F(AuthenticatorTest, AnotherTokenOfTheSameIdentityChangesNothing) {
+  StartWithFile();
+  reviews_ = 0;
+  WriteToken("mine");
+  EXPECT_EQ(Ask("Bearer mine"), Verdict::kOwner);
+  EXPECT_EQ(reviews_, 2) << "Weir's own, and the caller's";
+  dispatcher_.Advance(absl::Minutes(1));
+  EXPECT_EQ(reviews_, 2);
+  EXPECT_TRUE(losses_.empty());
+}
+
+TEST_F(AuthenticatorTest, AnotherTokenThatCannotBeReviewedHoldsNobodyForLong) {
+  StartWithFile();
+  EXPECT_EQ(Ask("Bearer mine"), Verdict::kOwner);
+  hold_ = true;
+  WriteToken("other");
+  EXPECT_EQ(authenticator_->Known("Bearer mine"), std::nullopt);
+  std::optional<Verdict> verdict;
+  const RequestHandle check = authenticator_->Check("Bearer mine", [&](Verdict v) { verdict = v; });
+  dispatcher_.Advance(absl::Seconds(4));
+  EXPECT_EQ(verdict, Verdict::kOwner);
+  EXPECT_EQ(Ask("Bearer mine"), Verdict::kOwner);
+  Release();
+  EXPECT_EQ(Ask("Bearer mine"), Verdict::kOther);
 }
 
 TEST_F(AuthenticatorTest, TroubleWithTheServerChangesNothing) {

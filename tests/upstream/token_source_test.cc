@@ -57,6 +57,22 @@ TEST_F(TokenSourceTest, FollowsTheFileWhenItChanges) {
   EXPECT_EQ((*source)->token(), "second");
 }
 
+TEST_F(TokenSourceTest, TellsOneTokenFromTheNext) {
+  Write("first");
+  const auto source = Open();
+  ASSERT_TRUE(source.ok());
+  const uint64_t first = (*source)->generation();
+  Write("first\n");
+  EXPECT_EQ((*source)->generation(), first);
+  Write("second");
+  const uint64_t second = (*source)->generation();
+  EXPECT_NE(second, first);
+  EXPECT_EQ((*source)->token(), "second");
+  (void)std::remove(path_.c_str());
+  EXPECT_EQ((*source)->generation(), second);
+  EXPECT_EQ(TokenSource::Fixed("abc")->generation(), TokenSource::Fixed("def")->generation());
+}
+
 TEST_F(TokenSourceTest, DoesNotReadTheFileMoreOftenThanAsked) {
   Write("first");
   const auto source = Open(absl::Hours(1));
