@@ -19,6 +19,9 @@ import (
 	"weir.dev/e2e/suite/harness"
 )
 
+// Where the Foos are.
+const namespace = "demo"
+
 type options struct {
 	objects  int
 	restarts int
@@ -29,7 +32,7 @@ func main() {
 	var o options
 	flag.IntVar(&o.objects, "objects", 500, "how many Foos, and as many Deployments")
 	flag.IntVar(&o.restarts, "restarts", 3, "how often the operator is restarted, each way")
-	flag.BoolVar(&o.keep, "keep", false, "leave everything running until Ctrl-C")
+	flag.BoolVar(&o.keep, "keep", false, "keep the operator at work until Ctrl-C, with the page's address printed")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -78,7 +81,9 @@ func run(ctx context.Context, dir string, o options) error {
 	}
 	printTable(o, direct, through)
 	if o.keep {
-		keep(ctx, server, weir, dir)
+		if err := show(ctx, server, weir, dir, o.objects); err != nil {
+			return err
+		}
 	}
 	if err := weir.Drain(); err != nil {
 		return err
@@ -95,19 +100,7 @@ func preload(ctx context.Context, server *harness.APIServer, objects int) error 
 	if err != nil {
 		return err
 	}
-	return harness.PreloadFoos(ctx, client, "demo", objects)
-}
-
-func keep(ctx context.Context, server *harness.APIServer, weir *harness.Weir, dir string) {
-	admin := filepath.Join(dir, "admin.kubeconfig")
-	if err := server.WriteKubeconfig(admin, "admin", ""); err != nil {
-		fmt.Fprintln(os.Stderr, "weir-demo:", err)
-	}
-	fmt.Printf("\nstill running, until Ctrl-C:\n"+
-		"  Weir's admin address       http://%s  (open it in a browser)\n"+
-		"  through Weir               KUBECONFIG=%s\n"+
-		"  straight to the API server KUBECONFIG=%s\n", weir.Admin, weir.Kubeconfig(), admin)
-	<-ctx.Done()
+	return harness.PreloadFoos(ctx, client, namespace, objects)
 }
 
 // verdict is what the demo promises.

@@ -184,7 +184,7 @@ func (s *stage) measureLag(ctx context.Context, kubeconfig string) ([]time.Durat
 	sent := map[uint64]time.Time{}
 	for i := range updates {
 		began := time.Now()
-		version, err := harness.TouchFoo(ctx, writer, "demo", i)
+		version, err := harness.TouchFoo(ctx, writer, namespace, i)
 		if err != nil {
 			return nil, err
 		}

@@ -103,12 +103,12 @@ func PreloadFoos(ctx context.Context, client dynamic.Interface, namespace string
 				return nil
 			}
 			foo, err := client.Resource(Foos).Namespace(namespace).
-				Create(ctx, NewFoo(namespace, fooName(i), 1), metav1.CreateOptions{})
+				Create(ctx, NewFoo(namespace, FooName(i), 1), metav1.CreateOptions{})
 			if err != nil {
 				return err
 			}
 			_, err = client.Resource(Deployments).Namespace(namespace).
-				Create(ctx, NewDeployment(namespace, fooName(i), 1, foo), metav1.CreateOptions{})
+				Create(ctx, NewDeployment(namespace, FooName(i), 1, foo), metav1.CreateOptions{})
 			if err != nil {
 				return err
 			}
@@ -116,14 +116,15 @@ func PreloadFoos(ctx context.Context, client dynamic.Interface, namespace string
 	})
 }
 
-func fooName(i int) string { return fmt.Sprintf("foo-%05d", i) }
+// FooName is that of a preloaded Foo.
+func FooName(i int) string { return fmt.Sprintf("foo-%05d", i) }
 
 // TouchFoo changes an annotation of a preloaded Foo, and returns the version that
 // this made.
 func TouchFoo(ctx context.Context, client dynamic.Interface, namespace string, i int) (uint64, error) {
 	patch := fmt.Sprintf(`{"metadata":{"annotations":{"touched":"%d"}}}`, time.Now().UnixNano())
 	foo, err := client.Resource(Foos).Namespace(namespace).
-		Patch(ctx, fooName(i), types.MergePatchType, []byte(patch), metav1.PatchOptions{})
+		Patch(ctx, FooName(i), types.MergePatchType, []byte(patch), metav1.PatchOptions{})
 	if err != nil {
 		return 0, err
 	}
