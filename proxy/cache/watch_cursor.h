@@ -56,11 +56,13 @@ class WatchCursor {
   uint64_t events_behind() const;
   std::optional<MonotonicTime> oldest_pending() const;  // When the oldest not yet yielded came.
   uint64_t differences_sent() const { return differences_; }  // Times it was passed by.
-  // All events of the Revisions up to this one have been yielded, or were seen before it began.
+  // All events of the Revisions up to this one have been yielded, or were seen before it began; but
+  // what is still to come of the initial objects, or of a difference, leads to them.
   uint64_t seen_sequence() const {
     const Revision& revision = *position_.revision;
     return position_.index == revision.events.size() ? revision.sequence : revision.sequence - 1;
   }
+  bool in_difference() const { return difference_bookmark_due_; }
   const CacheReplica& replica() const { return *replica_; }
   const EventView& view() const;
 

@@ -6,6 +6,8 @@
 #include <optional>
 #include <utility>
 
+#include "absl/container/inlined_vector.h"
+
 #include "proxy/kube/meta_facts.h"
 
 namespace weir {
@@ -52,21 +54,33 @@ SeenEvent Describe(const CacheReplica& replica, const Revision& revision, const 
 
 }  // namespace
 
+struct EventTap::TappedStream {
+  const uint32_t id;  // Counts up.
+  EventView view;
+  DeliveryMarks marks = {};
+  bool ended = false;  // But what it was sent has not been told yet.
+};
+
 struct EventTap::Tapped {
-  struct Stream {
-    EventView view;
-    bool ended = false;  // But what it was sent has not been told yet.
+  // Told of, and handed to no connection yet.
+  struct Undelivered {
+    uint64_t sequence;
+    std::string uid;
+    ResourceVersion version;
+    absl::InlinedVector<uint32_t, 2> streams;  // That it is for.
+    uint32_t last_stream;                      // Of all when it was told of.
   };
   CacheReplica& replica;
   uint64_t sequence;  // Read up to this Revision.
-  std::list<Stream> streams;
+  std::list<TappedStream> streams;
+  std::vector<Undelivered> undelivered;  // Oldest first.
   RequestHandle subscription;
 
   // What it is to the streams: a change to one is a change, whatever it is to others.
   std::optional<WatchEventType> TypeOf(const CacheEvent& event) const {
     if (streams.size() > kMaxViews) return event.type;
     std::optional<WatchEventType> type;
-    for (const Stream& stream : streams) {
+    for (const TappedStream& stream : streams) {
       const auto selected = stream.view.Select(event);
       if (!selected.has_value()) continue;
       type = selected->type;
@@ -74,20 +88,37 @@ struct EventTap::Tapped {
     }
     return type;
   }
-};
-
-class EventTap::Stream final : public Cancellable {
- public:
-  Stream(EventTap& tap, Tapped::Stream& stream) : tap_(tap), stream_(stream) {}
-  ~Stream() override {
-    stream_.ended = true;
-    tap_.Arm();
+  // With very many, or one, it is for all of them.
+  bool IsFor(const TappedStream& stream, const CacheEvent& event) const {
+    return streams.size() == 1 || streams.size() > kMaxViews ||
+           stream.view.Select(event).has_value();
   }
-
- private:
-  EventTap& tap_;
-  Tapped::Stream& stream_;
+  // By those it is for; once they have all gone, by those that came after: its client has come
+  // back, and began with it or before it.
+  std::optional<MonotonicTime> Delivered(const Undelivered& waiting) const {
+    std::optional<MonotonicTime> first, later;
+    bool gone = true;
+    for (const TappedStream& stream : streams) {
+      const std::optional<MonotonicTime> at = stream.marks.When(waiting.sequence);
+      const bool was_for = std::find(waiting.streams.begin(), waiting.streams.end(), stream.id) !=
+                           waiting.streams.end();
+      if (was_for) {
+        gone = false;
+        if (at.has_value()) first = std::min(*at, first.value_or(*at));
+      } else if (stream.id > waiting.last_stream && at.has_value()) {
+        later = std::min(*at, later.value_or(*at));
+      }
+    }
+    return gone ? later : first;
+  }
 };
+
+EventTap::Stream::~Stream() {
+  stream_.ended = true;
+  tap_.Arm();
+}
+
+DeliveryMarks& EventTap::Stream::marks() { return stream_.marks; }
 
 EventTap::EventTap(Dispatcher& dispatcher, SeenSink sink)
     : dispatcher_(dispatcher),
@@ -96,7 +127,7 @@ EventTap::EventTap(Dispatcher& dispatcher, SeenSink sink)
 
 EventTap::~EventTap() = default;
 
-RequestHandle EventTap::Watch(CacheReplica& replica, EventView view, uint64_t seen) {
+EventTap::StreamHandle EventTap::Watch(CacheReplica& replica, EventView view, uint64_t seen) {
   if (!recording()) return nullptr;
   std::unique_ptr<Tapped>& tapped = tapped_[&replica];
   if (tapped == nullptr) {
@@ -104,10 +135,11 @@ RequestHandle EventTap::Watch(CacheReplica& replica, EventView view, uint64_t se
         .replica = replica,
         .sequence = seen,
         .streams = {},
+        .undelivered = {},
         .subscription = replica.Subscribe({.on_change = [this] { Arm(); }, .reads = false})});
     if (seen < replica.newest()->sequence) Arm();
   }
-  tapped->streams.push_front({.view = std::move(view)});
+  tapped->streams.push_front({.id = ++last_stream_, .view = std::move(view)});
   return std::make_unique<Stream>(*this, tapped->streams.front());
 }
 
@@ -126,17 +158,33 @@ void EventTap::Arm() {
 }
 
 void EventTap::TellRecorder() {
-  for (const auto& [replica, tapped] : tapped_) Read(*tapped);
+  for (const auto& [replica, tapped] : tapped_) {
+    TellDelivered(*tapped);
+    Read(*tapped);
+    for (TappedStream& stream : tapped->streams) stream.marks.Forget(tapped->sequence);
+  }
   DropEnded();
   used_ = {};
+  if (undelivered_ > 0) Arm();
   if (!batch_.empty()) sink_(std::exchange(batch_, {}));
 }
 
 void EventTap::DropEnded() {
-  std::erase_if(tapped_, [](const auto& entry) {
+  std::erase_if(tapped_, [this](const auto& entry) {
     Tapped& tapped = *entry.second;
-    tapped.streams.remove_if([](const Tapped::Stream& stream) { return stream.ended; });
-    return tapped.streams.empty();
+    tapped.streams.remove_if([](const TappedStream& stream) { return stream.ended; });
+    if (!tapped.streams.empty()) return false;
+    undelivered_ -= tapped.undelivered.size();
+    return true;
+  });
+}
+
+void EventTap::TellDelivered(Tapped& tapped) {
+  undelivered_ -= std::erase_if(tapped.undelivered, [&](const Tapped::Undelivered& waiting) {
+    const std::optional<MonotonicTime> at = tapped.Delivered(waiting);
+    if (!at.has_value()) return false;
+    batch_.deliveries.push_back({.uid = waiting.uid, .version = waiting.version, .at = *at});
+    return true;
   });
 }
 
@@ -154,7 +202,7 @@ void EventTap::Read(Tapped& tapped) {
   }
 }
 
-void EventTap::ReadRevision(const Tapped& tapped, const Revision& revision) {
+void EventTap::ReadRevision(Tapped& tapped, const Revision& revision) {
   for (const CacheEvent& event : revision.events) {
     if (used_.looked == kMaxLooked) {
       ++batch_.dropped_events;
@@ -168,7 +216,29 @@ void EventTap::ReadRevision(const Tapped& tapped, const Revision& revision) {
       ++batch_.dropped_events;
       continue;
     }
-    batch_.events.push_back(Describe(tapped.replica, revision, event, *type));
+    SeenEvent& seen = batch_.events.emplace_back(Describe(tapped.replica, revision, event, *type));
+    if (seen.asks != Asks::kNothing) NoteDelivery(tapped, revision, event, seen);
+  }
+}
+
+void EventTap::NoteDelivery(Tapped& tapped, const Revision& revision, const CacheEvent& event,
+                            SeenEvent& seen) {
+  Tapped::Undelivered waiting{.sequence = revision.sequence,
+                              .uid = seen.uid,
+                              .version = seen.version,
+                              .streams = {},
+                              .last_stream = last_stream_};
+  for (const TappedStream& stream : tapped.streams) {
+    if (tapped.IsFor(stream, event)) waiting.streams.push_back(stream.id);
+  }
+  if (const std::optional<MonotonicTime> at = tapped.Delivered(waiting)) {
+    seen.delivered = std::max(*at, revision.published);  // Marks are early by a little.
+  } else if (undelivered_ < kMaxUndelivered) {
+    tapped.undelivered.push_back(std::move(waiting));
+    ++undelivered_;
+  } else {
+    seen.asks = Asks::kNothing;
+    ++batch_.dropped_events;
   }
 }
 

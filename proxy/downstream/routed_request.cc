@@ -276,7 +276,7 @@ void RoutedRequest::ServeWatch() {
   tapped_ = context_.tap->Watch(*replica_, begun.view(), begun.seen_sequence());
   CountFromCache();
   // It subscribes before this request's own subscription, which kept the replica alive, goes.
-  stream_->Start();
+  stream_->Start(tapped_ == nullptr ? nullptr : &tapped_->marks());
   StopWaiting();
   if (draining_) inner_->OnDrain();
 }

@@ -118,7 +118,7 @@ class RoutedRequest : public RequestHandler {
   std::unique_ptr<AnswerObserver> observer_;  // Of a forwarded request; inner_ writes to it.
   bool draining_ = false;
   RequestHandlerPtr inner_;
-  RequestHandle tapped_;           // While stream_ runs.
+  EventTap::StreamHandle tapped_;  // While stream_ runs.
   WatchStream* stream_ = nullptr;  // inner_, if it is a watch from the cache.
 };
 

@@ -80,7 +80,8 @@ WatchStream::~WatchStream() {
   stats_.open->Add(-1);
 }
 
-void WatchStream::Start() {
+void WatchStream::Start(DeliveryMarks* marks) {
+  marks_ = marks;
   subscription_ = replica_.Subscribe({.on_change = [this] { OnCacheChange(); }});
   if (bookmarks_) {
     bookmark_timer_ = writer_.dispatcher().CreateTimer([this] {
@@ -130,8 +131,15 @@ void WatchStream::Pump() {
   if (ended_) return;
   lag_.Begin(!caught_up_);
   SendPending();
-  lag_.End(writer_.dispatcher().Now());
+  const MonotonicTime now = writer_.dispatcher().Now();
+  lag_.End(now);
+  MarkReached(now);
   if (!ended_ && !caught_up_ && cursor_->pinned().bytes() > 0) pinned_.Add(*this);
+}
+
+void WatchStream::MarkReached(MonotonicTime now) {
+  if (marks_ == nullptr || ended_ || !initial_done_ || cursor_->in_difference()) return;
+  marks_->Reached(cursor_->seen_sequence(), now);
 }
 
 void WatchStream::SendPending() {

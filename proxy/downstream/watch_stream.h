@@ -9,6 +9,7 @@
 #include "proxy/cache/watch_cursor.h"
 #include "proxy/downstream/decision.h"
 #include "proxy/downstream/delivery_lag.h"
+#include "proxy/downstream/delivery_marks.h"
 #include "proxy/downstream/pinned_streams.h"
 #include "proxy/downstream/stream_row.h"
 #include "proxy/http/exchange.h"
@@ -48,8 +49,9 @@ class WatchStream : public RequestHandler, public PinningStream {
               WatchStreamStats& stats, PinnedStreams& pinned);
   ~WatchStream() override;
 
-  // Begins to send. Not in the constructor, so that the owner has it by then.
-  void Start();
+  // Begins to send. Not in the constructor, so that the owner has it by then. REQUIRES: marks, if
+  // there are any, outlive the stream's last turn.
+  void Start(DeliveryMarks* marks = nullptr);
   // Fills in what only the stream knows.
   void Describe(StreamRow& row) const;
   Backlog backlog() const;
@@ -73,6 +75,7 @@ class WatchStream : public RequestHandler, public PinningStream {
   void Send(const WatchCursor::Item& item);
   void SendEvent(WatchEventType type, const ObjectPtr& object);
   void CountDifferences();
+  void MarkReached(MonotonicTime now);
   void SendBookmark(ResourceVersion version, bool initial_events_end);
   // A bookmark, if the client wants them, has all there is and knows less than that.
   void SendDueBookmark();
@@ -98,6 +101,7 @@ class WatchStream : public RequestHandler, public PinningStream {
   RequestHandle subscription_;
   std::optional<WatchCursor> cursor_;  // Until it has ended.
   LagMeter lag_;
+  DeliveryMarks* marks_ = nullptr;
   bool ended_ = false;
   bool caught_up_ = true;  // The last Pump() sent all there was.
   bool initial_done_;

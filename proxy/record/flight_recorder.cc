@@ -114,6 +114,7 @@ void FlightRecorder::OnSeen(const SeenBatch& batch) {
   dropped_events_->Add(batch.dropped_events);
   dropped_writes_->Add(batch.dropped_writes);
   for (const SeenWrite& write : batch.writes) OnWrite(write);
+  for (const SeenDelivery& d : batch.deliveries) NoteDelivered(d.uid, d.version, d.at);
   for (const SeenEvent& event : batch.events) OnEvent(event);
   pending_objects_->Set(static_cast<int64_t>(pending_.size() + idle_pending_.size()));
   Wake();
@@ -143,7 +144,10 @@ bool FlightRecorder::Remember(const SeenEvent& event, LastEvents& last) {
 
 void FlightRecorder::OnEvent(const SeenEvent& event) {
   LastEvents& last = Get(last_events_, KeyOf(event.resource, event.namespace_name, event.name));
-  if (!Remember(event, last)) return;
+  if (!Remember(event, last)) {
+    if (event.delivered.has_value()) NoteDelivered(event.uid, event.version, *event.delivered);
+    return;
+  }
   ResourceRecord& resource = Of(event.resource);
   const std::string write_key = WriteKey(event.uid, event.version);
   const MonotonicTime* const answered = writes_.Find(write_key);
@@ -178,17 +182,12 @@ void FlightRecorder::NoteOthers(const SeenEvent& event, ResourceRecord& resource
 }
 
 void FlightRecorder::NotePending(const SeenEvent& event, ResourceRecord& resource) {
-  if (Action* const action = ActionAfter(event.uid, event.published)) {
-    // One write answers all that came before it, and the oldest of them is told of first.
-    if (!std::exchange(action->counted, true)) {
-      resource.event_to_action->Observe(action->came - event.published);
-    }
-    NoteActs(resource);
-    return;
-  }
-  const Asked asked{.version = event.version, .published = event.published};
+  const Asked asked{.version = event.version, .delivered = event.delivered};
   Pending* pending = FindPending(event.uid);
   if (pending == nullptr) {
+    Action* const action =
+        event.delivered.has_value() ? ActionAfter(event.uid, *event.delivered) : nullptr;
+    if (action != nullptr) return Count(*action, *event.delivered, "", resource);
     bool dropped = false;
     pending = &(resource.acts ? pending_ : idle_pending_).Get(event.uid, &dropped);
     if (dropped) dropped_pending_->Add();
@@ -199,6 +198,43 @@ void FlightRecorder::NotePending(const SeenEvent& event, ResourceRecord& resourc
   pending->name = event.name;
   pending->newest = asked;
   pending->asks = event.asks;
+  if (event.delivered.has_value()) NoteDelivered(event.uid, event.version, *event.delivered);
+}
+
+// Of several connections the first counts. Who has been sent a later event needs no earlier one.
+void FlightRecorder::NoteDelivered(const std::string& uid, ResourceVersion version,
+                                   MonotonicTime at) {
+  Pending* const pending = FindPending(uid);
+  if (pending == nullptr || version < pending->oldest.version) return;
+  Asked& oldest = pending->oldest;
+  oldest.delivered = std::min(at, oldest.delivered.value_or(at));
+  if (version == pending->newest.version) {
+    pending->newest.delivered = std::min(at, pending->newest.delivered.value_or(at));
+  }
+  if (Action* const action = ActionAfter(uid, *oldest.delivered))
+    Answer(uid, *pending, *action, "");
+}
+
+// One write answers all that was delivered before it, and the oldest of them is told of first.
+void FlightRecorder::Answer(const std::string& uid, Pending& pending, Action& action,
+                            std::string_view audit_id) {
+  ResourceRecord& resource = *pending.resource;
+  const MonotonicTime delivered = *pending.oldest.delivered;
+  const Asked& newest = pending.newest;
+  if (newest.delivered.has_value() && *newest.delivered <= action.came) {
+    ErasePending(uid);
+  } else {
+    pending.oldest = newest;
+  }
+  Count(action, delivered, audit_id, resource);
+}
+
+void FlightRecorder::Count(Action& action, MonotonicTime delivered, std::string_view audit_id,
+                           ResourceRecord& resource) {
+  if (!std::exchange(action.counted, true)) {
+    resource.event_to_action->Observe(action.came - delivered, audit_id, absl::Now());
+  }
+  NoteActs(resource);
 }
 
 // What waits of it is from now on not among those that nobody will ever do anything about.
@@ -217,11 +253,11 @@ void FlightRecorder::NoteActs(ResourceRecord& resource) {
 }
 
 FlightRecorder::Action* FlightRecorder::ActionAfter(const std::string& uid,
-                                                    MonotonicTime published) {
+                                                    MonotonicTime delivered) {
   Actions* const actions = actions_.Find(uid);
   if (actions == nullptr) return nullptr;
   const auto at = std::find_if(actions->begin(), actions->end(),
-                               [published](const Action& a) { return a.came >= published; });
+                               [delivered](const Action& a) { return a.came >= delivered; });
   return at == actions->end() ? nullptr : &*at;
 }
 
@@ -265,7 +301,11 @@ void FlightRecorder::NoteLate(const SeenWrite& write, LastEvent& event, Resource
 
 void FlightRecorder::ForgetOwn(const SeenWrite& write) {
   Pending* const pending = FindPending(write.uid);
-  if (pending == nullptr || pending->oldest.version != write.version) return;
+  if (pending == nullptr) return;
+  if (pending->oldest.version != write.version) {
+    if (pending->newest.version == write.version) pending->newest = pending->oldest;
+    return;
+  }
   if (pending->newest.version == write.version) return ErasePending(write.uid);
   pending->oldest = pending->newest;
 }
@@ -280,13 +320,10 @@ void FlightRecorder::Act(const std::string& uid, const SeenWrite& write) {
                        [](MonotonicTime came, const Action& a) { return came < a.came; }),
       Action{.came = write.came});
   Pending* const pending = FindPending(uid);
-  if (pending != nullptr && pending->oldest.published <= write.came) {
-    at->counted = true;
-    pending->resource->event_to_action->Observe(write.came - pending->oldest.published,
-                                                write.audit_id, absl::Now());
-    ResourceRecord& resource = *pending->resource;
-    ErasePending(uid);
-    NoteActs(resource);
+  if (pending == nullptr) return;
+  const std::optional<MonotonicTime> delivered = pending->oldest.delivered;
+  if (delivered.has_value() && *delivered <= write.came) {
+    Answer(uid, *pending, *at, write.audit_id);
   }
 }
 
@@ -332,7 +369,7 @@ void FlightRecorder::Tick() {
   for (auto& [name, resource] : resources_) resource->stuck_now = resource->loops_now = 0;
   const auto count = [&](const std::string&, const Pending& pending) {
     const bool stuck =
-        pending.resource->acts && now - pending.oldest.published > options_.stuck_after;
+        pending.resource->acts && pending.waits_longer_than(options_.stuck_after, now);
     if (stuck) ++pending.resource->stuck_now;
   };
   pending_.ForEach(count);
@@ -354,15 +391,14 @@ std::vector<StuckObject> FlightRecorder::Stuck() const {
   const MonotonicTime now = dispatcher_.Now();
   std::vector<StuckObject> rows;
   const auto add = [&](const std::string& uid, const Pending& pending) {
-    const absl::Duration age = now - pending.oldest.published;
-    if (age <= options_.stuck_after) return;
+    if (!pending.waits_longer_than(options_.stuck_after, now)) return;
     rows.push_back({.resource = pending.resource->name,
                     .namespace_name = pending.namespace_name,
                     .name = pending.name,
                     .uid = uid,
                     .version = pending.oldest.version,
                     .asks = pending.asks,
-                    .age = age,
+                    .age = now - *pending.oldest.delivered,
                     .acts = pending.resource->acts});
   };
   pending_.ForEach(add);

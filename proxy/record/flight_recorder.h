@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -50,7 +51,9 @@ struct FlightRecorderOptions {
 
 // Joins the events that an operator was sent and the writes that it made. All that it is told
 // carries its time, and may come in any order: workers tell of events in batches and of writes at
-// once. One thread: that of the dispatcher. REQUIRES: both references outlive it.
+// once. An operator's time begins at the delivery of an event, which may be told of after the event
+// and after the write that answers it. One thread: that of the dispatcher. REQUIRES: both
+// references outlive it.
 class FlightRecorder {
  public:
   FlightRecorder(Dispatcher& dispatcher, StatsRegistry& registry,
@@ -68,13 +71,17 @@ class FlightRecorder {
   struct BusyRecord;
   struct Asked {
     ResourceVersion version;
-    MonotonicTime published;
+    std::optional<MonotonicTime> delivered;  // Unset: the operator cannot know of it yet.
   };
   struct Pending {
     ResourceRecord* resource = nullptr;
     std::string namespace_name, name;
     SeenEvent::Asks asks = SeenEvent::Asks::kNothing;  // By the newest event.
     Asked oldest, newest;  // The event since which it waits, and the last one.
+
+    bool waits_longer_than(absl::Duration d, MonotonicTime now) const {
+      return oldest.delivered.has_value() && now - *oldest.delivered > d;
+    }
   };
   struct LastEvent {
     ResourceVersion version;
@@ -107,9 +114,16 @@ class FlightRecorder {
   void NoteOwn(const SeenEvent& event, MonotonicTime answered, ResourceRecord& resource);
   void NoteOthers(const SeenEvent& event, ResourceRecord& resource);
   void NotePending(const SeenEvent& event, ResourceRecord& resource);
+  // An event of this uid, told of by now, was delivered then.
+  void NoteDelivered(const std::string& uid, ResourceVersion version, MonotonicTime at);
   void NoteActs(ResourceRecord& resource);
-  // The write that an event of this uid, published then, led to, if it is known already.
-  Action* ActionAfter(const std::string& uid, MonotonicTime published);
+  // The write that an event of this uid, delivered then, led to, if it is known already.
+  Action* ActionAfter(const std::string& uid, MonotonicTime delivered);
+  // Whatever of it was delivered by then has been answered. REQUIRES: the oldest was.
+  void Answer(const std::string& uid, Pending& pending, Action& action, std::string_view audit_id);
+  // As the answer to what was delivered then, unless it is one already.
+  void Count(Action& action, MonotonicTime delivered, std::string_view audit_id,
+             ResourceRecord& resource);
   void Act(const std::string& uid, const SeenWrite& write);
   void Forget(Actions& actions);
   // A write whose event was told of first.

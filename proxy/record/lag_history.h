@@ -25,7 +25,7 @@ enum class Stage {
   kIngest,              // Its bytes can have been ready -> published.
   kDispatch,            // Published -> handed to the connection.
   kBacklog,             // The same for a client that had not taken what came before.
-  kEventToAction,       // Published -> the operator's next write of the object, or of a child.
+  kEventToAction,       // Delivered -> the operator's next write of the object, or of a child.
   kLoopStall,           // Turns of a loop in which nothing else was done. Of no resource.
 };
 std::string_view StageName(Stage stage);  // "writeToWatch", ...

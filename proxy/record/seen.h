@@ -26,8 +26,18 @@ struct SeenEvent {
   WatchEventType type = WatchEventType::kAdded;
   ResourceVersion version;
   MonotonicTime arrived, published;  // Its bytes, at the earliest; its Revision.
+  // Handed to the first connection that it is for; unset: to none yet. Of what asks for something
+  // a SeenDelivery follows then.
+  std::optional<MonotonicTime> delivered = std::nullopt;
   Asks asks = Asks::kNothing;
   std::optional<absl::Time> written;  // By managedFields, if this change moved it.
+};
+
+// An event that was told of before is now delivered.
+struct SeenDelivery {
+  std::string uid;
+  ResourceVersion version;
+  MonotonicTime at;
 };
 
 // A write that a client made through Weir, once it was answered.
@@ -46,10 +56,12 @@ struct SeenWrite {
 struct SeenBatch {
   std::vector<SeenEvent> events;
   std::vector<SeenWrite> writes;
+  std::vector<SeenDelivery> deliveries = {};        // Of events of earlier batches.
   uint64_t dropped_events = 0, dropped_writes = 0;  // For which there was no time or room.
 
   bool empty() const {
-    return events.empty() && writes.empty() && dropped_events + dropped_writes == 0;
+    return events.empty() && writes.empty() && deliveries.empty() &&
+           dropped_events + dropped_writes == 0;
   }
 };
 // Takes it on the worker's thread and must be quick. Empty: nothing is recorded.

@@ -55,7 +55,7 @@ class EventTapTest : public SmallWindowFixture {
   }
   void Forget() { seen_ = {}; }
   // A stream that has seen all there is.
-  RequestHandle Watch(CacheReplica& replica, EventView view) {
+  EventTap::StreamHandle Watch(CacheReplica& replica, EventView view) {
     return tap_.Watch(replica, std::move(view), replica.newest()->sequence);
   }
 
@@ -65,6 +65,7 @@ class EventTapTest : public SmallWindowFixture {
                   ++batches_;
                   for (SeenEvent& event : batch.events) seen_.events.push_back(std::move(event));
                   for (SeenWrite& write : batch.writes) seen_.writes.push_back(std::move(write));
+                  for (SeenDelivery& d : batch.deliveries) seen_.deliveries.push_back(std::move(d));
                   seen_.dropped_events += batch.dropped_events;
                   seen_.dropped_writes += batch.dropped_writes;
                 }};
@@ -275,6 +276,83 @@ TEST_F(EventTapTest, WhatLeavesTheOnlySelectionIsGone) {
   Told();
   ASSERT_THAT(seen_.events, SizeIs(2));
   EXPECT_EQ(seen_.events[1].type, WatchEventType::kDeleted);
+}
+
+TEST_F(EventTapTest, TellsWhenAnEventWasDelivered) {
+  CacheReplica& replica = Replica();
+  const EventTap::StreamHandle stream = Watch(replica, EventView());
+  Put("a");
+  dispatcher_.Advance(absl::Milliseconds(60));
+  stream->marks().Reached(replica.newest()->sequence, dispatcher_.Now());
+  const MonotonicTime delivered = dispatcher_.Now();
+  Told();
+  ASSERT_THAT(seen_.events, SizeIs(1));
+  EXPECT_EQ(seen_.events[0].delivered, delivered);
+  EXPECT_THAT(seen_.deliveries, IsEmpty());
+}
+
+// The client reads nothing for a while.
+TEST_F(EventTapTest, TellsOfALateDeliveryOnceItHasHappened) {
+  CacheReplica& replica = Replica();
+  const EventTap::StreamHandle stream = Watch(replica, EventView());
+  Put("a");
+  Told();
+  ASSERT_THAT(seen_.events, SizeIs(1));
+  EXPECT_EQ(seen_.events[0].delivered, std::nullopt);
+  dispatcher_.Advance(absl::Seconds(30));
+  EXPECT_THAT(seen_.deliveries, IsEmpty());
+  const MonotonicTime delivered = dispatcher_.Now();
+  stream->marks().Reached(replica.newest()->sequence, delivered);
+  Told();
+  ASSERT_THAT(seen_.deliveries, SizeIs(1));
+  EXPECT_EQ(seen_.deliveries[0].uid, seen_.events[0].uid);
+  EXPECT_EQ(seen_.deliveries[0].version, seen_.events[0].version);
+  EXPECT_EQ(seen_.deliveries[0].at, delivered);
+  EXPECT_EQ(dispatcher_.enabled_timers(), 0U) << "nothing is waited for";
+}
+
+TEST_F(EventTapTest, AnEventIsDeliveredByAStreamThatSelectsIt) {
+  CacheReplica& replica = Replica();
+  const EventTap::StreamHandle all = Watch(replica, EventView());
+  const EventTap::StreamHandle web = Watch(replica, Web());
+  Put("a", {{"app", "other"}});
+  Put("b", {{"app", "web"}});
+  const MonotonicTime delivered = dispatcher_.Now();
+  web->marks().Reached(replica.newest()->sequence, delivered);
+  Told();
+  ASSERT_THAT(seen_.events, SizeIs(2));
+  EXPECT_EQ(seen_.events[0].delivered, std::nullopt);
+  EXPECT_EQ(seen_.events[1].delivered, delivered);
+}
+
+TEST_F(EventTapTest, AClientThatComesBackHasBeenToldOfWhatItBeginsWith) {
+  CacheReplica& replica = Replica();
+  RequestHandle keeps = replica.Subscribe({.on_change = [] {}});
+  EventTap::StreamHandle stream = Watch(replica, EventView());
+  Put("a");
+  Told();
+  EventTap::StreamHandle other = Watch(replica, EventView());
+  dispatcher_.Advance(absl::Seconds(1));
+  other->marks().Reached(replica.newest()->sequence, dispatcher_.Now());
+  Told();
+  EXPECT_THAT(seen_.deliveries, IsEmpty()) << "it may be another client's";
+  stream.reset();
+  Told();
+  Told();
+  EXPECT_THAT(seen_.deliveries, SizeIs(1));
+}
+
+TEST_F(EventTapTest, WaitsForTheDeliveryOfSoManyAtMost) {
+  CacheReplica& replica = Replica();
+  const EventTap::StreamHandle stream = Watch(replica, EventView());
+  for (size_t i = 0; i < EventTap::kMaxUndelivered + 3; ++i) {
+    resource_.Put({.name = StrCat("n", i)});
+    if (i % 400 == 399) Told();
+  }
+  Told();
+  EXPECT_THAT(seen_.events, SizeIs(EventTap::kMaxUndelivered + 3));
+  EXPECT_EQ(seen_.dropped_events, 3U);
+  EXPECT_EQ(seen_.events.back().asks, Asks::kNothing);
 }
 
 TEST_F(EventTapTest, WithoutASinkNothingIsRecorded) {

@@ -48,6 +48,7 @@ struct WatchClient {
   }
 
   FakeResponseWriter writer;
+  DeliveryMarks marks;
   std::unique_ptr<WatchStream> stream;
 };
 
@@ -96,7 +97,7 @@ class WatchStreamFixture : public SmallWindowFixture {
         std::make_unique<WatchStream>(replica, std::move(cursor), decision,
                                       WatchStreamOptions{.timeout = kTimeout, .coalesce = coalesce},
                                       ResponseHead(), client.writer, streams_, pinned_);
-    client.stream->Start();
+    client.stream->Start(&client.marks);
     return client;
   }
 };

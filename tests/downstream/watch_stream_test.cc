@@ -34,6 +34,37 @@ TEST_F(WatchStreamTest, SendsTheDifferenceToAReaderThatWasPassedBy) {
   EXPECT_EQ(registry_.Sum("weir_downstream_watch_differences_total"), 1);
 }
 
+TEST_F(WatchStreamTest, MarksWhenItsConnectionHadBeenHandedARevision) {
+  CacheReplica& replica = Replica();
+  WatchClient& client = Watch(replica);
+  client.Stall();
+  resource_.Put({.name = "a"});
+  dispatcher_.RunReady();
+  const uint64_t first = replica.newest()->sequence;
+  dispatcher_.Advance(absl::Seconds(1));
+  EXPECT_EQ(client.marks.When(first), std::nullopt);
+  client.Take();
+  EXPECT_EQ(client.marks.When(first), dispatcher_.Now());
+  client.Stall();
+  FloodWindow("one");
+  FloodWindow("two");
+  client.Take(1);  // One of the difference of two.
+  dispatcher_.Advance(absl::Seconds(1));
+  EXPECT_EQ(client.marks.When(first + 1), std::nullopt);
+  client.Take();
+  EXPECT_EQ(client.marks.When(first + 10), dispatcher_.Now());
+}
+
+TEST_F(WatchStreamTest, MarksNothingBeforeTheInitialObjectsAreSent) {
+  resource_.Put({.name = "a"});
+  resource_.Put({.name = "b"});
+  CacheReplica& replica = Replica();
+  WatchClient& client = StreamList(replica, 1);
+  EXPECT_EQ(client.marks.When(1), std::nullopt);
+  client.Take();
+  EXPECT_EQ(client.marks.When(replica.newest()->sequence), dispatcher_.Now());
+}
+
 TEST_F(WatchStreamTest, WithoutCoalescingAReaderThatWasPassedByIsEndedCleanly) {
   WatchClient& client = Watch(Replica(), false);
   resource_.Put({.name = "a"});  // 11

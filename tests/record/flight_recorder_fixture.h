@@ -32,6 +32,7 @@ class FlightRecorderFixture : public testing::Test {
             .version = ResourceVersion(version),
             .arrived = dispatcher_.Now(),
             .published = dispatcher_.Now(),
+            .delivered = dispatcher_.Now(),
             .asks = asks,
             .written = {}};
   }

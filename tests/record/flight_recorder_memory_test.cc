@@ -35,6 +35,7 @@ class FlightRecorderMemoryTest : public testing::Test {
             .version = ResourceVersion(++version_),
             .arrived = dispatcher_.Now(),
             .published = dispatcher_.Now(),
+            .delivered = dispatcher_.Now(),
             .asks = SeenEvent::Asks::kChanged,
             .written = {}};
   }
