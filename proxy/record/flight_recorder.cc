@@ -150,7 +150,7 @@ void FlightRecorder::OnEvent(const SeenEvent& event) {
   }
   ResourceRecord& resource = Of(event.resource);
   const std::string write_key = WriteKey(event.uid, event.version);
-  const MonotonicTime* const answered = writes_.Find(write_key);
+  const Answered* const answered = writes_.Find(write_key);
   const bool own = answered != nullptr;
   last.events.back().own = own;
   if (own) {
@@ -163,11 +163,12 @@ void FlightRecorder::OnEvent(const SeenEvent& event) {
   if (!own && event.asks != SeenEvent::Asks::kNothing) NotePending(event, resource);
 }
 
-void FlightRecorder::NoteOwn(const SeenEvent& event, MonotonicTime answered,
+void FlightRecorder::NoteOwn(const SeenEvent& event, const Answered& write,
                              ResourceRecord& resource) {
   // What follows its coming to Weir is Weir's own time, and counted as ingest. The answer may be
   // slower than the event; that is no time at all.
-  resource.write_to_watch->Observe(event.arrived - answered);
+  resource.write_to_watch->Observe(event.arrived - write.at, audit_ids_.Of(write.audit_id),
+                                   absl::Now());
   resource.own_events->Add();
   const auto* const busy = busy_.Find(KeyOf(event.resource, event.namespace_name, event.name));
   if (busy != nullptr) (*busy)->own_events.Add(event.published);
@@ -187,7 +188,7 @@ void FlightRecorder::NotePending(const SeenEvent& event, ResourceRecord& resourc
   if (pending == nullptr) {
     Action* const action =
         event.delivered.has_value() ? ActionAfter(event.uid, *event.delivered) : nullptr;
-    if (action != nullptr) return Count(*action, *event.delivered, "", resource);
+    if (action != nullptr) return Count(*action, *event.delivered, resource);
     bool dropped = false;
     pending = &(resource.acts ? pending_ : idle_pending_).Get(event.uid, &dropped);
     if (dropped) dropped_pending_->Add();
@@ -211,13 +212,11 @@ void FlightRecorder::NoteDelivered(const std::string& uid, ResourceVersion versi
   if (version == pending->newest.version) {
     pending->newest.delivered = std::min(at, pending->newest.delivered.value_or(at));
   }
-  if (Action* const action = ActionAfter(uid, *oldest.delivered))
-    Answer(uid, *pending, *action, "");
+  if (Action* const action = ActionAfter(uid, *oldest.delivered)) Answer(uid, *pending, *action);
 }
 
 // One write answers all that was delivered before it, and the oldest of them is told of first.
-void FlightRecorder::Answer(const std::string& uid, Pending& pending, Action& action,
-                            std::string_view audit_id) {
+void FlightRecorder::Answer(const std::string& uid, Pending& pending, Action& action) {
   ResourceRecord& resource = *pending.resource;
   const MonotonicTime delivered = *pending.oldest.delivered;
   const Asked& newest = pending.newest;
@@ -226,13 +225,13 @@ void FlightRecorder::Answer(const std::string& uid, Pending& pending, Action& ac
   } else {
     pending.oldest = newest;
   }
-  Count(action, delivered, audit_id, resource);
+  Count(action, delivered, resource);
 }
 
-void FlightRecorder::Count(Action& action, MonotonicTime delivered, std::string_view audit_id,
-                           ResourceRecord& resource) {
+void FlightRecorder::Count(Action& action, MonotonicTime delivered, ResourceRecord& resource) {
   if (!std::exchange(action.counted, true)) {
-    resource.event_to_action->Observe(action.came - delivered, audit_id, absl::Now());
+    resource.event_to_action->Observe(action.came - delivered, audit_ids_.Of(action.audit_id),
+                                      absl::Now());
   }
   NoteActs(resource);
 }
@@ -271,6 +270,7 @@ void FlightRecorder::OnWrite(const SeenWrite& write) {
   if (uid.empty()) return;
   ResourceRecord& resource = Of(write.resource);
   BusyRecord& busy = BusyOf(write);
+  const uint32_t audit_id = audit_ids_.Add(write.audit_id);
   if (write.version.is_set()) {
     LastEvent* const event = last == nullptr ? nullptr : last->Find(write.version);
     if ((event != nullptr && event->published < write.came) || busy.version == write.version) {
@@ -279,20 +279,20 @@ void FlightRecorder::OnWrite(const SeenWrite& write) {
     } else if (event != nullptr) {
       NoteLate(write, *event, resource, busy);
     } else {
-      Get(writes_, WriteKey(uid, write.version)) = write.answered;
+      Get(writes_, WriteKey(uid, write.version)) = {write.answered, audit_id};
     }
     busy.version = write.version;
   }
   busy.last = std::max(busy.last, write.came);
   busy.writes.Add(write.came);
-  Act(uid, write);
-  for (const std::string& owner : write.owners) Act(owner, write);
+  Act(uid, write.came, audit_id);
+  for (const std::string& owner : write.owners) Act(owner, write.came, audit_id);
 }
 
 void FlightRecorder::NoteLate(const SeenWrite& write, LastEvent& event, ResourceRecord& resource,
                               BusyRecord& busy) {
   if (std::exchange(event.own, true)) return;
-  resource.write_to_watch->Observe(event.arrived() - write.answered);
+  resource.write_to_watch->Observe(event.arrived() - write.answered, write.audit_id, absl::Now());
   resource.own_events->Add();
   busy.other_events.Remove(event.published);
   busy.own_events.Add(event.published);
@@ -312,19 +312,17 @@ void FlightRecorder::ForgetOwn(const SeenWrite& write) {
 
 // Remembered in any case: an event of before may be told of later. What goes when there are too
 // many is never the first, which answers the oldest event.
-void FlightRecorder::Act(const std::string& uid, const SeenWrite& write) {
+void FlightRecorder::Act(const std::string& uid, MonotonicTime came, uint32_t audit_id) {
   Actions& actions = Get(actions_, uid);
   Forget(actions);
-  const auto at = actions.insert(
-      std::upper_bound(actions.begin(), actions.end(), write.came,
-                       [](MonotonicTime came, const Action& a) { return came < a.came; }),
-      Action{.came = write.came});
+  const auto at =
+      actions.insert(std::upper_bound(actions.begin(), actions.end(), came,
+                                      [](MonotonicTime c, const Action& a) { return c < a.came; }),
+                     Action{.came = came, .audit_id = audit_id});
   Pending* const pending = FindPending(uid);
   if (pending == nullptr) return;
   const std::optional<MonotonicTime> delivered = pending->oldest.delivered;
-  if (delivered.has_value() && *delivered <= write.came) {
-    Answer(uid, *pending, *at, write.audit_id);
-  }
+  if (delivered.has_value() && *delivered <= came) Answer(uid, *pending, *at);
 }
 
 // Makes room for one more.

@@ -15,6 +15,7 @@
 #include "proxy/base/stats.h"
 #include "proxy/base/strings.h"
 #include "proxy/event/dispatcher.h"
+#include "proxy/record/audit_ids.h"
 #include "proxy/record/bounded_map.h"
 #include "proxy/record/resource_record.h"
 #include "proxy/record/seen.h"
@@ -102,7 +103,12 @@ class FlightRecorder {
   };
   struct Action {
     MonotonicTime came;
-    bool counted = false;  // As the answer to an event.
+    uint32_t audit_id = 0;  // In audit_ids_.
+    bool counted = false;   // As the answer to an event.
+  };
+  struct Answered {
+    MonotonicTime at;
+    uint32_t audit_id = 0;
   };
   // The last few writes that say something of an object, oldest first.
   using Actions = std::vector<Action>;
@@ -111,7 +117,7 @@ class FlightRecorder {
   void OnEvent(const SeenEvent& event);
   // Whether it tells of something new, which is then remembered.
   bool Remember(const SeenEvent& event, LastEvents& last);
-  void NoteOwn(const SeenEvent& event, MonotonicTime answered, ResourceRecord& resource);
+  void NoteOwn(const SeenEvent& event, const Answered& write, ResourceRecord& resource);
   void NoteOthers(const SeenEvent& event, ResourceRecord& resource);
   void NotePending(const SeenEvent& event, ResourceRecord& resource);
   // An event of this uid, told of by now, was delivered then.
@@ -120,11 +126,10 @@ class FlightRecorder {
   // The write that an event of this uid, delivered then, led to, if it is known already.
   Action* ActionAfter(const std::string& uid, MonotonicTime delivered);
   // Whatever of it was delivered by then has been answered. REQUIRES: the oldest was.
-  void Answer(const std::string& uid, Pending& pending, Action& action, std::string_view audit_id);
+  void Answer(const std::string& uid, Pending& pending, Action& action);
   // As the answer to what was delivered then, unless it is one already.
-  void Count(Action& action, MonotonicTime delivered, std::string_view audit_id,
-             ResourceRecord& resource);
-  void Act(const std::string& uid, const SeenWrite& write);
+  void Count(Action& action, MonotonicTime delivered, ResourceRecord& resource);
+  void Act(const std::string& uid, MonotonicTime came, uint32_t audit_id);
   void Forget(Actions& actions);
   // A write whose event was told of first.
   void NoteLate(const SeenWrite& write, LastEvent& event, ResourceRecord& resource,
@@ -146,9 +151,10 @@ class FlightRecorder {
   StatsRegistry& registry_;
   const FlightRecorderOptions options_;
   StringMap<std::unique_ptr<ResourceRecord>> resources_;
-  BoundedMap<Pending> pending_;                   // By uid; of resources that somebody acts on,
-  BoundedMap<Pending> idle_pending_;              // and of others.
-  BoundedMap<MonotonicTime> writes_;              // When answered; by uid and version.
+  BoundedMap<Pending> pending_;       // By uid; of resources that somebody acts on,
+  BoundedMap<Pending> idle_pending_;  // and of others.
+  BoundedMap<Answered> writes_;       // By uid and version.
+  AuditIds audit_ids_;
   BoundedMap<Actions> actions_;                   // By uid.
   BoundedMap<LastEvents> last_events_;            // By resource and key.
   BoundedMap<std::unique_ptr<BusyRecord>> busy_;  // The same.

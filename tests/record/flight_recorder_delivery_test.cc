@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "proxy/base/strings.h"
 #include "tests/record/flight_recorder_fixture.h"
 
 namespace weir {
@@ -116,6 +117,37 @@ TEST_F(FlightRecorderDeliveryTest, TheFirstDeliveryCounts) {
   Note(Write("b", 23));
   ASSERT_EQ(EventToAction().count(), 2U);
   ExpectNear(EventToAction().Quantile(0), absl::Seconds(2));
+}
+
+// Workers tell of a write at once, and of its event somewhat later.
+TEST_F(FlightRecorderDeliveryTest, AQuickActionCanBeLookedUp) {
+  const std::string action = "5fe3c8cf-0000-4000-8000-000000000001";
+  const SeenEvent event = Event("a", 11, Asks::kChanged);
+  Pass(absl::Milliseconds(20));
+  SeenWrite write = Write("a", 12);
+  write.audit_id = action;
+  Note(write);
+  See(event);
+  ASSERT_EQ(EventToAction().count(), 1U);
+  EXPECT_THAT(registry_.RenderOpenMetrics(),
+              testing::ContainsRegex("event_to_action_seconds_bucket.* # .audit_id=\"" + action));
+}
+
+TEST_F(FlightRecorderDeliveryTest, AWriteWhoseEventWasLateCanBeLookedUp) {
+  for (const bool event_first : {false, true}) {
+    const std::string name = event_first ? "a" : "b";
+    SeenWrite write = Write(name, 11);
+    write.audit_id = StrCat("5fe3c8cf-0000-4000-8000-00000000000", event_first ? 2 : 3);
+    // Of another bucket each.
+    Pass(event_first ? absl::Seconds(20) : absl::Milliseconds(20));
+    const SeenEvent event = Event(name, 11);
+    if (event_first) See(event);
+    Note(write);
+    if (!event_first) See(event);
+    EXPECT_THAT(
+        registry_.RenderOpenMetrics(),
+        testing::ContainsRegex("write_to_watch_seconds_bucket.* # .audit_id=\"" + write.audit_id));
+  }
 }
 
 // A write that takes its time: it began before the newer event, which it does not answer, and its

@@ -51,7 +51,8 @@ class FlightRecorderMemoryTest : public testing::Test {
                                   .answered = dispatcher_.Now(),
                                   .uid = event.uid,
                                   .owners = {},
-                                  .version = event.version}}});
+                                  .version = event.version,
+                                  .audit_id = "af6a6c64-36df-41c3-9c4b-0123456789ab"}}});
     if (own_event) See(event);
   }
   void See(const SeenEvent& event) { recorder_.OnSeen({.events = {event}, .writes = {}}); }
