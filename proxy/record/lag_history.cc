@@ -63,13 +63,19 @@ std::string_view StageName(Stage stage) {
 }
 
 LagHistory::LagHistory(Dispatcher& dispatcher, const StatsRegistry& registry,
-                       std::function<void()> on_tick)
-    : registry_(registry), on_tick_(std::move(on_tick)), timer_(dispatcher.CreateTimer([this] {
+                       std::function<void(const Slowest&)> on_glance)
+    : registry_(registry),
+      on_glance_(std::move(on_glance)),
+      timer_(dispatcher.CreateTimer([this] {
         timer_->Enable(kInterval);
         Tick();
-        if (on_tick_) on_tick_();
+      })),
+      glance_timer_(dispatcher.CreateTimer([this] {
+        glance_timer_->Enable(kGlance);
+        Glance();
       })) {
   timer_->Enable(kInterval);
+  if (on_glance_) glance_timer_->Enable(kGlance);
 }
 
 // Of one resource there may be several series: of each representation, of each loop.
@@ -113,14 +119,20 @@ void LagHistory::Note(Track& track, const LatencyCounts& since) {
   if (track.recent.size() > kRecent) track.recent.pop_front();
 }
 
-std::optional<LagHistory::Slowest> LagHistory::SlowestLately(Stage stage) const {
-  std::optional<Slowest> slowest;
-  for (const auto& [key, track] : tracks_) {
-    if (key.second != stage || track.points.empty() || track.points.back().count == 0) continue;
-    const absl::Duration p99 = absl::Seconds(track.points.back().p99);
-    if (!slowest.has_value() || p99 > slowest->p99) slowest = {key.first, p99};
+void LagHistory::Glance() {
+  std::map<std::string, LatencyCounts> all;
+  for (const auto& [labels, counts] : registry_.Latencies("weir_downstream_dispatch_seconds")) {
+    all[std::string(LabelOf(labels, "resource"))].Add(counts);
   }
-  return slowest;
+  Slowest slowest{.resource = "", .p99 = absl::ZeroDuration()};
+  for (const auto& [resource, counts] : all) {
+    const LatencyCounts since = counts.Since(glanced_[resource]);
+    if (since.count() == 0) continue;
+    const absl::Duration p99 = since.Quantile(0.99);
+    if (p99 > slowest.p99) slowest = {resource, p99};
+  }
+  glanced_ = std::move(all);
+  if (slowest.p99 > absl::ZeroDuration()) on_glance_(slowest);
 }
 
 std::vector<StageRow> LagHistory::Stages() const {

@@ -6,7 +6,6 @@
 #include <deque>
 #include <functional>
 #include <map>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -61,19 +60,20 @@ class LagHistory {
   static constexpr size_t kPoints = 180;
   static constexpr size_t kRecent = 12;  // Intervals of the last minute.
 
-  // `on_tick` runs at the end of each interval, if there is one.
-  LagHistory(Dispatcher& dispatcher, const StatsRegistry& registry,
-             std::function<void()> on_tick = nullptr);
-
-  std::vector<StageRow> Stages() const;  // By resource, then stage; without those of nothing.
-  std::vector<StageSeries> Series() const;
-  // Of all resources the one whose 99th percentile was the highest in the last interval; nullopt:
-  // nothing was observed.
+  // Of all resources the one whose events' dispatch had the highest 99th percentile.
   struct Slowest {
     std::string resource;
     absl::Duration p99;
   };
-  std::optional<Slowest> SlowestLately(Stage stage) const;
+  // How soon a slow moment is known: far sooner than an interval is over, and while it may last.
+  static constexpr absl::Duration kGlance = absl::Milliseconds(500);
+
+  // `on_glance` is told of the events dispatched since the last glance, if there were any.
+  LagHistory(Dispatcher& dispatcher, const StatsRegistry& registry,
+             std::function<void(const Slowest&)> on_glance = nullptr);
+
+  std::vector<StageRow> Stages() const;  // By resource, then stage; without those of nothing.
+  std::vector<StageSeries> Series() const;
 
  private:
   using Key = std::pair<std::string, Stage>;
@@ -84,14 +84,16 @@ class LagHistory {
     size_t idle = 0;  // Intervals without any observation.
   };
   void Tick();
+  void Glance();
   static void Note(Track& track, const LatencyCounts& since);
   std::map<Key, LatencyCounts> Read() const;
 
   const StatsRegistry& registry_;
-  const std::function<void()> on_tick_;
+  const std::function<void(const Slowest&)> on_glance_;
   std::map<Key, Track> tracks_;
-  size_t ticks_ = 0;  // At most kPoints.
-  TimerPtr timer_;
+  size_t ticks_ = 0;                              // At most kPoints.
+  std::map<std::string, LatencyCounts> glanced_;  // Dispatch by resource, until the last glance.
+  TimerPtr timer_, glance_timer_;
 };
 
 }  // namespace weir

@@ -86,7 +86,11 @@ Server::Server(const Config& config, NewFilters new_filters)
                                   "When this Weir started, in seconds since 1970.")),
       main_stalls_(AddLoopStalls(registry_, *dispatcher_, "main")),
       profiler_(*dispatcher_),
-      lag_(*dispatcher_, registry_, [this] { ProfileIfSlow(); }),
+      lag_(
+          *dispatcher_, registry_,
+          config_.record.slow_dispatch == absl::ZeroDuration()
+              ? std::function<void(const LagHistory::Slowest&)>()
+              : [this](const LagHistory::Slowest& s) { ProfileIfSlow(s); }),
       recorder_(*dispatcher_, registry_),
       admin_limits_(*dispatcher_, registry_),
       admin_sources_{.registry = registry_,
@@ -342,13 +346,10 @@ void Server::StopWorkers() {
   dispatcher_->DropPending();
 }
 
-void Server::ProfileIfSlow() {
-  const absl::Duration threshold = config_.record.slow_dispatch;
-  if (threshold == absl::ZeroDuration()) return;
-  const std::optional<LagHistory::Slowest> slowest = lag_.SlowestLately(Stage::kDispatch);
-  if (!slowest.has_value() || slowest->p99 <= threshold) return;
-  profiler_.OnSlow(StrCat("dispatch of ", slowest->resource, " had a p99 of ",
-                          absl::FormatDuration(absl::Trunc(slowest->p99, absl::Microseconds(1)))));
+void Server::ProfileIfSlow(const LagHistory::Slowest& slowest) {
+  if (slowest.p99 <= config_.record.slow_dispatch) return;
+  profiler_.OnSlow(StrCat("dispatch of ", slowest.resource, " had a p99 of ",
+                          absl::FormatDuration(absl::Trunc(slowest.p99, absl::Microseconds(1)))));
 }
 
 void Server::BeginDrain() {

@@ -57,7 +57,7 @@ class Server {
   void StartWorkers();
   void StopWorkers();
   void RefreshToken();
-  void ProfileIfSlow();
+  void ProfileIfSlow(const LagHistory::Slowest& slowest);
   void BeginDrain();
   void OnWorkerDrained();
   std::vector<std::pair<std::string, bool>> Readiness() const;
