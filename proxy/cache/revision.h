@@ -47,6 +47,7 @@ struct Revision {
   // When its bytes can have come to Weir, at the earliest: see Dispatcher::ReadySince().
   MonotonicTime arrived;
   MonotonicTime published;    // When.
+  uint64_t events_total = 0;  // Of all Revisions up to and with this one, however long gone.
   size_t event_bytes = 0;     // What keeping the events costs beyond `objects`.
   uint64_t object_bytes = 0;  // Of `objects`.
   // Of all objects replaced or deleted so far, since the first Revision. What came to it between

@@ -261,6 +261,8 @@ RevisionPtr RevisionBuilder::Take(MonotonicTime arrived, MonotonicTime now) {
   revision->objects = objects_;
   std::vector<CacheEvent>(events_).swap(events_);
   revision->events = std::exchange(events_, {});
+  events_total_ += revision->events.size();
+  revision->events_total = events_total_;
   revision->relisted = std::exchange(relisted_, false);
   revision->arrived = arrived;
   revision->published = now;

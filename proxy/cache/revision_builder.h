@@ -73,6 +73,7 @@ class RevisionBuilder {
   SnapshotMap objects_;
   uint64_t object_bytes_ = 0;
   uint64_t retired_bytes_ = 0;
+  uint64_t events_total_ = 0;
   ResourceVersion version_, content_;
   ResourceVersion proved_;  // What happened up to here is in the state, seen or not.
   ResourceVersion heard_;   // What happened up to here has been seen.

@@ -166,6 +166,8 @@ void WatchCursor::BeginDifference() {
   }
   difference_bookmark_due_ = true;
   ++differences_;
+  const uint64_t missed = replica_->EventsAfter(position_);
+  folded_ += missed - std::min<uint64_t>(missed, difference_.size());
   const RevisionPtr& newest = replica_->newest();
   position_ = {newest, newest->events.size()};
 }

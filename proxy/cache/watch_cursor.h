@@ -52,8 +52,12 @@ class WatchCursor {
   std::optional<Item> Next();
   // Everything up to here has been yielded: what a bookmark may say when Next() has said nullopt.
   ResourceVersion complete_through() const;
-  // For /streams.
+  // For /streams. However many there are, those that the window has lost among them; what a
+  // difference is still to tell counts once.
   uint64_t events_behind() const;
+  // That were not yielded one by one but folded into differences, so far; those that the view
+  // leaves out among them.
+  uint64_t events_folded() const { return folded_; }
   std::optional<MonotonicTime> oldest_pending() const;  // When the oldest not yet yielded came.
   uint64_t differences_sent() const { return differences_; }  // Times it was passed by.
   // All events of the Revisions up to this one have been yielded, or were seen before it began; but
@@ -108,7 +112,7 @@ class WatchCursor {
   std::deque<EventView::Event> difference_;
   uint64_t difference_deleted_bytes_ = 0;
   bool difference_bookmark_due_ = false;
-  uint64_t differences_ = 0;
+  uint64_t differences_ = 0, folded_ = 0;
 };
 
 }  // namespace weir

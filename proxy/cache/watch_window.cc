@@ -33,10 +33,9 @@ void WatchWindow::Append(RevisionPtr revision) {
   WEIR_CHECK(revision->sequence == newest_->sequence + 1);
   newest_ = revision;
   if (Merge(revision)) return;
-  events_through_ += revision->events.size();
   events_ += revision->events.size();
   bytes_ += revision->event_bytes;
-  entries_.push_back({std::move(revision), events_through_});
+  entries_.push_back({std::move(revision)});
   Trim();
 }
 
@@ -112,10 +111,7 @@ std::optional<WatchPosition> WatchWindow::FindHeard(std::deque<Entry>::const_ite
 uint64_t WatchWindow::EventsAfter(const WatchPosition& position) const {
   const Revision& revision = *position.revision;
   const uint64_t rest = revision.events.size() - position.index;
-  if (revision.sequence < begin_sequence_) return rest + events_;
-  const auto next = EntryAfter(revision.sequence);
-  if (next == entries_.end()) return rest;
-  return rest + events_through_ - (next->events_through - next->revision->events.size());
+  return rest + newest_->events_total - revision.events_total;
 }
 
 }  // namespace weir

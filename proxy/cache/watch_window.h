@@ -62,7 +62,6 @@ class WatchWindow {
  private:
   struct Entry {
     RevisionPtr revision;
-    uint64_t events_through;  // Of all Revisions up to and with this one.
     // Of proofs in a row that this entry stands for: the versions before that of the last one.
     std::vector<ResourceVersion> proved = {};
   };
@@ -79,7 +78,6 @@ class WatchWindow {
   std::deque<Entry> entries_;
   size_t events_ = 0;
   size_t bytes_ = 0;
-  uint64_t events_through_ = 0;
 };
 
 }  // namespace weir

@@ -20,7 +20,12 @@ DeliveryLag::DeliveryLag(StatsRegistry& registry, std::string_view resource)
       bookmark_age(
           registry.AddHistogram("weir_downstream_bookmark_age_seconds",
                                 "From a stream's bookmark, or its beginning, to the next one.",
-                                {{"resource", std::string(resource)}})) {}
+                                {{"resource", std::string(resource)}})),
+      folded(registry.AddCounter(
+          "weir_downstream_folded_events_total",
+          "Events that streams which fell behind the window were not sent, but only what "
+          "they led to; those that a selection leaves out among them.",
+          {{"resource", std::string(resource)}})) {}
 
 DeliveryLag& DeliveryLags::Of(std::string_view resource) {
   if (!lags_.contains(resource) && lags_.size() >= kMaxResources) resource = "other";

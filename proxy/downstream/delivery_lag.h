@@ -17,6 +17,7 @@ struct DeliveryLag {
   HistogramHandle dispatch;  // To streams that had everything before.
   HistogramHandle backlog;   // To streams whose connection had not taken what came before.
   HistogramHandle bookmark_age;
+  CounterHandle folded;
 };
 
 // Those of all resources. Names are of resources that the API server has; still, only so many get
@@ -49,6 +50,7 @@ class LagMeter {
   // Of what Sent() has not told yet.
   void End(MonotonicTime now);
   void Bookmarked(MonotonicTime now);
+  void Folded(uint64_t events) { lag_.folded->Add(events); }
 
  private:
   DeliveryLag& lag_;

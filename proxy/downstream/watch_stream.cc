@@ -67,7 +67,8 @@ WatchStream::WatchStream(CacheReplica& replica, WatchCursor cursor, const Decisi
       cursor_(std::move(cursor)),
       lag_(stats.lags.Of(decision.key.resource.Name()), started_),
       initial_done_(!decision.initial_events),
-      sent_version_(decision.initial_events ? ResourceVersion() : decision.at_least) {
+      sent_version_(decision.initial_events ? ResourceVersion() : decision.at_least),
+      last_sent_(started_) {
   stats_.open->Add(1);
   const bool to_metadata = cursor_->view().shape().to_metadata;
   api_version_ = to_metadata ? kPartialMetadataApiVersion : replica_.api_version();
@@ -130,8 +131,10 @@ void WatchStream::OnCacheChange() {
 void WatchStream::Pump() {
   if (ended_) return;
   lag_.Begin(!caught_up_);
+  const uint64_t sent_before = bytes_sent_;
   SendPending();
   const MonotonicTime now = writer_.dispatcher().Now();
+  if (bytes_sent_ != sent_before) last_sent_ = now;
   lag_.End(now);
   MarkReached(now);
   if (!ended_ && !caught_up_ && cursor_->pinned().bytes() > 0) pinned_.Add(*this);
@@ -202,6 +205,8 @@ void WatchStream::CountDifferences() {
   if (differences == differences_seen_) return;
   stats_.differences_sent->Add(differences - differences_seen_);
   differences_seen_ = differences;
+  lag_.Folded(cursor_->events_folded() - folded_seen_);
+  folded_seen_ = cursor_->events_folded();
 }
 
 void WatchStream::SendBookmark(ResourceVersion version, bool initial_events_end) {
@@ -212,7 +217,8 @@ void WatchStream::SendBookmark(ResourceVersion version, bool initial_events_end)
   writer_.SendBody(std::move(frame));
   ++bookmarks_sent_;
   stats_.bookmarks_sent->Add();
-  lag_.Bookmarked(writer_.dispatcher().Now());
+  last_sent_ = writer_.dispatcher().Now();
+  lag_.Bookmarked(last_sent_);
   sent_version_ = version;
 }
 
@@ -263,7 +269,9 @@ void WatchStream::Describe(StreamRow& row) const {
 
 Backlog WatchStream::backlog() const {
   if (ended_ || replica_.state() != CacheReplica::State::kSynced) return {};
-  return {.events = cursor_->events_behind(), .oldest = cursor_->oldest_pending()};
+  Backlog backlog{.events = cursor_->events_behind(), .oldest = cursor_->oldest_pending()};
+  if (bookmarks_) backlog.heard = last_sent_;
+  return backlog;
 }
 
 }  // namespace weir

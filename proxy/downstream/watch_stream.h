@@ -36,6 +36,8 @@ struct WatchStreamOptions {
 struct Backlog {
   uint64_t events = 0;
   std::optional<MonotonicTime> oldest = std::nullopt;  // When the oldest of it was published.
+  // When it was sent something the last time, of a client that is to be sent bookmarks.
+  std::optional<MonotonicTime> heard = std::nullopt;
 };
 
 // One client's watch, served from a cache: pulls from its WatchCursor whenever the connection
@@ -106,7 +108,9 @@ class WatchStream : public RequestHandler, public PinningStream {
   bool caught_up_ = true;  // The last Pump() sent all there was.
   bool initial_done_;
   ResourceVersion sent_version_;
-  uint64_t events_sent_ = 0, bookmarks_sent_ = 0, bytes_sent_ = 0, differences_seen_ = 0;
+  uint64_t events_sent_ = 0, bookmarks_sent_ = 0, bytes_sent_ = 0, differences_seen_ = 0,
+           folded_seen_ = 0;
+  MonotonicTime last_sent_;
   std::string api_version_, kind_;  // Of bookmarks; from any object, else the list envelope.
   TimerPtr bookmark_timer_, timeout_timer_;
 };

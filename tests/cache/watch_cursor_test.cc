@@ -198,10 +198,12 @@ TEST_F(WatchCursorTest, SaysHowFarBehindItIs) {
   EXPECT_EQ(cursor.events_behind(), 1U);
   EXPECT_EQ(cursor.oldest_pending(), dispatcher_.Now());
   FloodWindow();
-  EXPECT_EQ(cursor.events_behind(), 4U);  // Those that are still known.
+  EXPECT_EQ(cursor.events_behind(), 6U) << "those that the window has lost among them";
+  EXPECT_EQ(cursor.events_folded(), 0U);
   EXPECT_TRUE(cursor.oldest_pending().has_value());
   ReadAll(cursor);
   EXPECT_FALSE(cursor.oldest_pending().has_value());
+  EXPECT_EQ(cursor.events_folded(), 4U) << "of six, for two objects";
 }
 
 TEST_F(WatchCursorTest, StaysValidWhenTheCacheBecomesUnavailable) {

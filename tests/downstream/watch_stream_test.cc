@@ -32,6 +32,35 @@ TEST_F(WatchStreamTest, SendsTheDifferenceToAReaderThatWasPassedBy) {
   EXPECT_THAT(client.Read(), ElementsAre("ADDED flood@15", "BOOKMARK@16"));
   EXPECT_FALSE(client.writer.ended());
   EXPECT_EQ(registry_.Sum("weir_downstream_watch_differences_total"), 1);
+  EXPECT_EQ(registry_.Sum("weir_downstream_folded_events_total", {{"resource", "configmaps"}}), 4);
+}
+
+// However little of it the window has kept.
+TEST_F(WatchStreamTest, SaysHowManyEventsItsClientIsBehind) {
+  WatchClient& client = Watch(Replica());
+  client.Stall();
+  for (int i = 0; i < 20; ++i) FloodWindow();
+  EXPECT_EQ(client.stream->backlog().events, 100U);
+  client.Take();
+  EXPECT_EQ(client.stream->backlog().events, 0U);
+}
+
+TEST_F(WatchStreamTest, SaysSinceWhenItsClientHasHeardNothing) {
+  WatchClient& client = Watch(Replica());
+  const MonotonicTime began = dispatcher_.Now();
+  dispatcher_.Advance(absl::Minutes(1));
+  EXPECT_EQ(client.stream->backlog().heard, began);
+  resource_.Put({.name = "a"});
+  dispatcher_.RunReady();
+  const MonotonicTime event = dispatcher_.Now();
+  EXPECT_EQ(client.stream->backlog().heard, event);
+  dispatcher_.Advance(absl::Minutes(1));
+  EXPECT_EQ(client.stream->backlog().heard, event);
+  resource_.Bump();
+  resource_.SendBookmarks();
+  dispatcher_.RunReady();
+  dispatcher_.Advance(absl::Seconds(5));
+  EXPECT_GT(*client.stream->backlog().heard, event + absl::Minutes(1));
 }
 
 TEST_F(WatchStreamTest, MarksWhenItsConnectionHadBeenHandedARevision) {
