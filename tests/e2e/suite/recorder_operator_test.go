@@ -8,9 +8,8 @@ import (
 	"io"
 	"math"
 	"net/http"
+	"path/filepath"
 	"regexp"
-	"slices"
-	"sync"
 	"testing"
 	"time"
 
@@ -40,48 +39,32 @@ type stuckPage struct {
 	}
 }
 
-// sleepBeforeActing creates objects and has the operator write each some time after it has heard of it.
-func (r *recorded) sleepBeforeActing(t *testing.T, nap time.Duration, names ...string) {
+// napFor creates objects that the sleeper sleeps so long for.
+func (r *recorded) napFor(t *testing.T, nap time.Duration, names ...string) {
 	for _, name := range names {
-		createIn(t, r.outside, r.namespace, name)
+		object := harness.NewConfigMap(r.namespace, name, nil, 100)
+		object.SetAnnotations(map[string]string{"sleeper/nap": nap.String()})
+		_, err := r.outside.Create(context.Background(), object, metav1.CreateOptions{})
+		must(t, err)
 	}
-	var all sync.WaitGroup
-	for _, name := range names {
-		all.Go(func() {
-			err := harness.PollFor(10*time.Second, time.Millisecond, func() error {
-				if !slices.ContainsFunc(r.watch.Frames(), func(f harness.Frame) bool { return f.Name == r.namespace+"/"+name }) {
-					return fmt.Errorf("no event of %s", name)
-				}
-				return nil
-			})
-			time.Sleep(nap)
-			if err == nil {
-				patch := fmt.Appendf(nil, `{"data":{"touched":"%d"}}`, time.Now().UnixNano())
-				_, err = r.operator.Patch(context.Background(), name, types.MergePatchType, patch, metav1.PatchOptions{})
-			}
-			if err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	all.Wait()
 }
 
-// An operator that sleeps before it does something, with several workers.
+// An operator that sleeps in Reconcile, built with controller-runtime, with several workers.
 func TestRecorderEventToAction(t *testing.T) {
 	server := sharedCluster(t)
 	r := record(t, server, recordOptions{})
 	const nap = 15 * time.Second
 	slow := []string{"slow-a", "slow-b", "slow-c", "slow-d", "slow-e"}
-	r.sleepBeforeActing(t, 0, "quick") // from now on it is known to act
+	binary := need(harness.Binary("sleeper"))(t)
+	sleeper := need(harness.StartProcess("sleeper", filepath.Join(testDir(t), "sleeper.log"), binary,
+		"--kubeconfig", r.weir.Kubeconfig(), "--namespace", r.namespace, "--workers", fmt.Sprint(len(slow))))(t)
+	t.Cleanup(sleeper.Kill)
+	// Once it has answered something it has its informer, and is known to act.
+	r.napFor(t, 0, "quick")
 	waitForStage(t, r.weir, "eventToAction", 1)
 
-	done := make(chan struct{})
 	began := time.Now()
-	go func() {
-		defer close(done)
-		r.sleepBeforeActing(t, nap, slow...)
-	}()
+	r.napFor(t, nap, slow...)
 	var named time.Duration
 	must(t, harness.PollFor(14*time.Second, 50*time.Millisecond, func() error {
 		page := adminJSON[stuckPage](t, r.weir, "/objects/stuck")
@@ -102,7 +85,6 @@ func TestRecorderEventToAction(t *testing.T) {
 	if stuck := need(r.weir.Metric("weir_record_objects_stuck"))(t); stuck > float64(len(slow)) {
 		t.Errorf("%v objects are stuck", stuck)
 	}
-	<-done
 	stage := waitForStage(t, r.weir, "eventToAction", 1+len(slow))
 	t.Logf("%+v", stage)
 	if exemplar := regexp.MustCompile(`weir_record_event_to_action_seconds_bucket\{.*\} \d+ # \{audit_id="[0-9a-f-]{36}"\} `); !exemplar.MatchString(openMetrics(t, r.weir)) {
