@@ -374,6 +374,7 @@ TEST_F(AdminHandlerTest, NamesObjectsThatAreStuckAndThatAreBusy) {
                   .version = ResourceVersion(11),
                   .arrived = dispatcher_.Now(),
                   .published = dispatcher_.Now(),
+                  .delivered = dispatcher_.Now(),
                   .asks = SeenEvent::Asks::kCreated,
                   .written = {}};
   SeenWrite write{.resource = "pods",
