@@ -37,7 +37,8 @@ from monitoring_test import SKIPPED, texts
 OPEN_METRICS = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"
 # What Prometheus adds to every series of a pod.
 ADDED_LABELS = {"job", "instance", "namespace", "pod", "le"}
-SAMPLE = re.compile(r"^(\w+)(?:\{(.*)\})? (\S+)$")
+# Of OpenMetrics, an exemplar may follow.
+SAMPLE = re.compile(r"^(\w+)(?:\{(.*?)\})? (\S+)(?: # \{.*\} \S+ \S+)?$")
 LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 # Resources that the simulator has; one of them is read in two representations.
 READS = ["/api/v1/configmaps?resourceVersion=0", "/api/v1/namespaces?resourceVersion=0",
@@ -103,7 +104,9 @@ def promtool(arguments, given=""):
 
 def parse_open_metrics(text, directory):
     """By the parser of Prometheus; what imports a file wants a time with each sample."""
-    timed = "\n".join(line if line.startswith("#") or not line else line + " 1700000000"
+    # Before the exemplar, where there is one.
+    timed = "\n".join(line if line.startswith("#") or not line else
+                      re.sub(r"( # \{.*)?$", r" 1700000000\1", line, count=1)
                       for line in text.splitlines()) + "\n"
     file = directory / "metrics.txt"
     file.write_text(timed)
