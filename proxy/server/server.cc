@@ -266,22 +266,24 @@ void Server::AcceptAdmin(Socket socket) {
       },
       [this](ServerSession* closed) { RemoveAdminSession(closed); });
   ServerSession* const raw = session.get();
-  admin_sessions_.emplace(raw, std::move(session));
+  admin_sessions_.emplace(raw, AdminSession{std::move(session), ++admin_sessions_begun_});
 }
 
 // Whoever asks now is more likely to want an answer than who has taken nothing for the longest
 // time.
 void Server::EvictAdminSession() {
   admin_evictions_->Add();
-  const auto longest = std::min_element(
-      admin_sessions_.begin(), admin_sessions_.end(),
-      [](const auto& a, const auto& b) { return a.first->last_moved() < b.first->last_moved(); });
+  const auto longest = std::min_element(admin_sessions_.begin(), admin_sessions_.end(),
+                                        [](const auto& a, const auto& b) {
+                                          return std::pair(a.first->last_moved(), a.second.number) <
+                                                 std::pair(b.first->last_moved(), b.second.number);
+                                        });
   RemoveAdminSession(longest->first);
 }
 
 void Server::RemoveAdminSession(ServerSession* session) {
   auto node = admin_sessions_.extract(session);
-  if (!node.empty()) dispatcher_->DeferDelete(std::move(node.mapped()));
+  if (!node.empty()) dispatcher_->DeferDelete(std::move(node.mapped().session));
 }
 
 void Server::RefreshToken() {

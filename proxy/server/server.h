@@ -85,7 +85,12 @@ class Server {
   FlightRecorder recorder_;
   AnswerLimits admin_limits_;
   AdminSources admin_sources_;
-  absl::flat_hash_map<ServerSession*, std::unique_ptr<ServerSession>> admin_sessions_;
+  struct AdminSession {
+    std::unique_ptr<ServerSession> session;
+    uint64_t number;  // Counts up.
+  };
+  absl::flat_hash_map<ServerSession*, AdminSession> admin_sessions_;
+  uint64_t admin_sessions_begun_ = 0;
   TimerPtr token_timer_, drain_timer_;
   SignalEventPtr sigterm_, sigint_;
   bool client_directory_written_ = false, draining_ = false;
