@@ -231,7 +231,8 @@ class AdminHandler final : public RequestHandler {
       unread_ = bytes;
       return true;
     }
-    constexpr std::string_view kWhy = "too many answers of this port have not been read\n";
+    constexpr std::string_view kWhy =
+        "too many answers of this port have not been read; see weir_admin_unread_bytes\n";
     SendHead(503, kText, kWhy.size(), kNothingElse);
     if (head_.method != "HEAD") writer_.SendBody(Bytes::Static(kWhy));
     writer_.End();

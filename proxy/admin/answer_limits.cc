@@ -20,7 +20,7 @@ AnswerLimits::AnswerLimits(Dispatcher& dispatcher, StatsRegistry& registry)
 
 // One answer may always be sent, however large.
 bool AnswerLimits::Take(uint64_t bytes) {
-  if (unread_ > 0 && unread_ + bytes > kMaxUnreadBytes) {
+  if (bytes > kSmallBytes && unread_ > 0 && unread_ + bytes > kMaxUnreadBytes) {
     refused_->Add();
     return false;
   }

@@ -18,6 +18,8 @@ namespace weir {
 class AnswerLimits {
  public:
   static constexpr uint64_t kMaxUnreadBytes = 32 << 20;
+  // What is no larger is always sent: a kubelet's probe must not fail for what others do not read.
+  static constexpr uint64_t kSmallBytes = 4 << 10;
   // No older answer is given to who accepts one (Cache-Control: max-age).
   static constexpr absl::Duration kMaxAge = absl::Seconds(1);
   static constexpr size_t kMaxShared = 64;              // Answers,

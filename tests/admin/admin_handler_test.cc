@@ -139,6 +139,16 @@ TEST_F(AdminHandlerTest, WhoAcceptsAnAnswerOfASecondAgoSharesIt) {
   EXPECT_TRUE(ask("/streams"));
 }
 
+TEST_F(AdminHandlerTest, ProbesAreAnsweredWhateverOthersDoNotRead) {
+  config_ = std::string(AnswerLimits::kMaxUnreadBytes, 'x');
+  EXPECT_EQ(Ask("/config").status(), 200);
+  const std::unique_ptr<FakeResponseWriter> unread_writer = std::move(writer_);
+  const RequestHandlerPtr unread = std::move(handler_);
+  EXPECT_EQ(Ask("/livez").status(), 200);
+  EXPECT_EQ(Ask("/readyz").status(), 200);
+  EXPECT_EQ(Ask("/config").status(), 503);
+}
+
 TEST_F(AdminHandlerTest, MetricsAreSharedInOneFormat) {
   const CounterHandle counter = registry_.AddCounter("weir_test_total", "T.");
   EXPECT_EQ(Ask("/metrics").status(), 200);
