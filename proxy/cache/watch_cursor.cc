@@ -45,6 +45,7 @@ std::optional<WatchCursor::Item> WatchCursor::Next() {
   if (difference_bookmark_due_) return NextDifference();
   while (true) {
     if (std::optional<Item> item = NextOfRevision()) return item;
+    if (std::optional<Item> item = EndOfRelist()) return item;
     if (!NextRevision()) return std::nullopt;
     if (ended_.has_value()) return End(*ended_);
     if (difference_bookmark_due_) return NextDifference();
@@ -124,6 +125,7 @@ std::optional<WatchCursor::Item> WatchCursor::NextOfRevision() {
     if (seen.has_value() && seen->object == nullptr) return End(Item::Kind::kNotShowable);
     seen_ = std::max(seen_, event.version);
     if (!seen.has_value()) continue;
+    if (revision.relisted) NoteRelist(seen->version);
     return Item{.kind = Item::Kind::kEvent,
                 .type = seen->type,
                 .object = std::move(seen->object),
@@ -131,6 +133,23 @@ std::optional<WatchCursor::Item> WatchCursor::NextOfRevision() {
                 .published = revision.published};
   }
   return std::nullopt;
+}
+
+void WatchCursor::NoteRelist(ResourceVersion through) {
+  const Revision& revision = *position_.revision;
+  told_relist_ = {.after = revision.after, .version = revision.version, .through = through};
+  relist_bookmark_due_ = true;
+}
+
+std::optional<WatchCursor::Item> WatchCursor::EndOfRelist() {
+  if (!std::exchange(relist_bookmark_due_, false)) return std::nullopt;
+  const Revision& revision = *position_.revision;
+  const ResourceVersion told = complete_through();
+  seen_ = std::max(seen_, revision.heard);
+  if (complete_through() == told) return std::nullopt;
+  return Item{.kind = Item::Kind::kBookmark,
+              .version = complete_through(),
+              .published = revision.published};
 }
 
 // What came and went between two versions that a relist or a difference joins is not known: it is

@@ -111,7 +111,7 @@ TEST_F(CurrencyProofTest, ListsAgainWhatTheWatchHasNotBroughtIn3Seconds) {
   EXPECT_THAT(StateOf(replica), IsEmpty());
   dispatcher_.Advance(absl::Milliseconds(20));
   EXPECT_EQ(StateOf(replica), resource_.State());
-  EXPECT_THAT(ReadAll(cursor), ElementsAre("ADDED a@11"));
+  EXPECT_THAT(ReadAll(cursor), ElementsAre("ADDED a@11", "BOOKMARK@12"));
   EXPECT_EQ(replica.current_as_of(), asked);
   EXPECT_EQ(Stat("repairs_total"), 1);
   EXPECT_EQ(Stat("relists_total"), 1);

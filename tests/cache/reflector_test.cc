@@ -178,7 +178,7 @@ TEST_F(ReflectorTest, PublishesTheDifferenceAfterA410) {
 
   EXPECT_THAT(ReadAll(cursor),
               ElementsAre("DELETED deleted@14", "DELETED recreated@14", "ADDED recreated@17",
-                          "ADDED new@18", "MODIFIED changed@19"));
+                          "ADDED new@18", "MODIFIED changed@19", "BOOKMARK@20"));
   EXPECT_EQ(cursor.complete_through(), V(20));
   EXPECT_EQ(StateOf(replica), resource_.State());
   // What has not changed is the same object still.

@@ -132,11 +132,46 @@ TEST_F(WatchCursorTest, TellsARelistToThoseBeforeItAndNotToThoseBeyond) {
   });
   ASSERT_TRUE(replica.newest()->relisted);
   WatchCursor before = CursorAt(replica, 11);
-  EXPECT_THAT(ReadAll(before), ElementsAre("DELETED gone@11", "ADDED x@13", "ADDED gone@14"));
+  EXPECT_THAT(ReadAll(before),
+              ElementsAre("DELETED gone@11", "ADDED x@13", "ADDED gone@14", "BOOKMARK@15"));
   EXPECT_EQ(before.complete_through(), V(15));
   EXPECT_FALSE(replica.Find(V(13)).has_value());
   WatchCursor after = CursorAt(replica, 15);
   EXPECT_THAT(ReadAll(after), IsEmpty());
+}
+
+TEST_F(WatchCursorTest, GoesOnInTheMiddleOfARelistItWasToldOf) {
+  resource_.Put({.name = "a", .labels = {{"app", "web"}}});  // 11
+  CacheReplica& replica = Replica();
+  WatchCursor cursor = CursorAt(replica, 11, Web());
+  Relist([this] {
+    resource_.Put({.name = "b", .labels = {{"app", "web"}}});  // 12
+    resource_.Put({.name = "hidden"});                         // 13
+    resource_.Put({.name = "c", .labels = {{"app", "web"}}});  // 14
+    resource_.Bump();                                          // 15
+  });
+  EXPECT_FALSE(cursor.told_relist().has_value());
+  EXPECT_EQ(cursor.Next()->version, V(12));
+  ASSERT_TRUE(cursor.told_relist().has_value());
+  const ToldRelist first = *cursor.told_relist();
+  EXPECT_TRUE(first.Reaches(V(12)));
+  EXPECT_FALSE(first.Reaches(V(11))) << "nothing of it";
+  EXPECT_FALSE(first.Reaches(V(13))) << "not told yet";
+  EXPECT_THAT(ReadAll(cursor), ElementsAre("ADDED c@14", "BOOKMARK@15"));
+  const ToldRelist told = *cursor.told_relist();
+  EXPECT_TRUE(told.Reaches(V(14)));
+  const auto rest = [&](uint64_t since) {
+    WatchPosition place = *replica.window().FindInRelist(told, V(since));
+    WatchCursor again = WatchCursor::After(replica, Web(), std::move(place), V(since));
+    return ReadAll(again);
+  };
+  EXPECT_THAT(rest(12), ElementsAre("ADDED c@14", "BOOKMARK@15"));
+  EXPECT_THAT(rest(14), IsEmpty());
+  resource_.Put({.name = "a", .labels = {{"app", "web"}}});  // 16
+  dispatcher_.RunReady();
+  EXPECT_THAT(rest(12), ElementsAre("ADDED c@14", "BOOKMARK@15", "MODIFIED a@16"));
+  EXPECT_THAT(rest(14), ElementsAre("MODIFIED a@16"));
+  EXPECT_THAT(ReadAll(cursor), ElementsAre("MODIFIED a@16"));
 }
 
 TEST_F(WatchCursorTest, ExpiresWhenARelistHidesWhatTheReaderCannotKnow) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -92,7 +93,10 @@ func (trial *trial) run(t *testing.T, server *harness.APIServer, ways []*way) {
 	}
 	for _, err := range []error{err, summary.Meaningful(), trial.judge(summary)} {
 		if err != nil {
-			t.Errorf("E2E_SEED=%d: %v\nlogs: %s", seed, err, testDir(t))
+			t.Log(err)
+			// Once more, since of a long output the end is what is kept.
+			headline, _, _ := strings.Cut(err.Error(), "\n")
+			t.Errorf("E2E_SEED=%d: %s\nlogs: %s", seed, headline, testDir(t))
 		}
 	}
 }

@@ -57,5 +57,6 @@ func (r *Report) Err() error {
 	if r.number == 0 {
 		return nil
 	}
-	return fmt.Errorf("%d violations:\n%s", r.number, strings.Join(r.texts, "\n"))
+	first, _, _ := strings.Cut(r.texts[0], "\n")
+	return fmt.Errorf("%d violations, the first: %s\n%s", r.number, first, strings.Join(r.texts, "\n"))
 }
