@@ -58,7 +58,13 @@ AnswerObserver::AnswerObserver(ResponseWriter& writer, ReadFloors& floors, const
       name_(info.name),
       whole_(info.subresource.empty()) {}
 
-AnswerObserver::~AnswerObserver() = default;
+// A write whose client was told that it succeeded, and to what version neither it nor Weir has
+// heard: the answer broke off, or its reader went.
+AnswerObserver::~AnswerObserver() {
+  if (mode_ != Mode::kObject || !IsWrite(verb_)) return;
+  NoteUnclear();
+  TellWrite(nullptr, "");
+}
 
 void AnswerObserver::SendHead(const ResponseHead& head) {
   const bool success = head.status >= 200 && head.status < 300;

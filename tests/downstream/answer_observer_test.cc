@@ -323,6 +323,29 @@ TEST_F(AnswerObserverTest, PassesOnWhatIsLargerThanAnyObject) {
   EXPECT_TRUE(unclear());
 }
 
+TEST_F(AnswerRecordTest, AWriteWhoseAnswerBreaksOffWasDone) {
+  Ask("PUT", kObject);
+  Head(200, "application/json");
+  observer_->SendBody(Bytes::Copy(Object(1234).substr(0, 40)));
+  observer_->Reset();
+  EXPECT_FALSE(unclear());
+  observer_.reset();
+  EXPECT_TRUE(unclear()) << "the client has seen the status";
+  const std::vector<SeenWrite> told = Told();
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0].name, "a");
+  EXPECT_EQ(told[0].status, 200);
+}
+
+TEST_F(AnswerRecordTest, AReadThatBreaksOffTellsNothing) {
+  Ask("GET", kObject);
+  Head(200, "application/json");
+  observer_->SendBody(Bytes::Copy(Object(1234).substr(0, 40)));
+  observer_.reset();
+  EXPECT_FALSE(unclear());
+  EXPECT_TRUE(Told().empty());
+}
+
 TEST_F(AnswerObserverTest, CutAnswerStaysCut) {
   Head(200, "application/json");
   observer_->SendBody(Bytes::Copy(Object(7)));
