@@ -36,6 +36,7 @@ class Cacher {
     StatsRegistry& registry;
     VersionFloors& floors;
     const CacherOptions& options;
+    ResourceVersion begin = {};  // See Reflector.
   };
   // REQUIRES: the environment outlives it.
   Cacher(Environment environment, CacheKey key, ListerWatcherPtr source,

@@ -25,6 +25,7 @@ Reflector::Reflector(Environment environment, Callbacks callbacks)
       deadline_timer_(env_.dispatcher.CreateTimer([this] { OnDeadline(); })),
       backoff_(env_.options.backoff),
       resume_backoff_(kResume),
+      begin_(env_.begin),
       last_(env_.floor),
       bytes_check_(
           {.dispatcher = env_.dispatcher,
@@ -94,6 +95,7 @@ void Reflector::TakeStep() {
   opened_ = false;
   any_event_ = false;
   if (next_ == Step::kWatch) return StartWatch();
+  if (begin_.is_set() && begin_ >= last_) return StartListAtBegin();
   const bool list = std::exchange(list_next_, false);
   if (list || !stream_list_works_) return StartList();
   StartStreamList();
@@ -114,8 +116,21 @@ void Reflector::StartList() {
   by_stream_list_ = false;
   env_.stats.lists->Add();
   request_ =
-      env_.source.List(std::max(last_, list_floor_),
+      env_.source.List({.version = std::max(last_, list_floor_), .exact = false},
                        [this](absl::StatusOr<ObjectList> listed) { OnListed(std::move(listed)); });
+}
+
+void Reflector::StartListAtBegin() {
+  phase_ = Phase::kListing;
+  by_stream_list_ = false;
+  env_.stats.lists->Add();
+  const ListRequest request{.version = std::exchange(begin_, {}), .exact = true};
+  request_ = env_.source.List(request, [this](absl::StatusOr<ObjectList> listed) {
+    if (listed.ok()) return OnListed(std::move(listed));
+    LogInfo("cannot begin at the version of a client's watch; will read what there is now",
+            {{"resource", env_.resource}, {"because", MessageOf(listed.status())}});
+    Schedule(Step::kSync, absl::ZeroDuration());
+  });
 }
 
 void Reflector::StartWatch() {

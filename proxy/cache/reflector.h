@@ -53,6 +53,9 @@ class Reflector : private WatchHandler {
     const CacherOptions& options;
     std::string resource;   // For the log.
     ResourceVersion floor;  // The first snapshot must be at least as new.
+    // Where a reader waits to go on from: the first snapshot is to be of this very version, if it
+    // is not before the floor and the source still has it.
+    ResourceVersion begin = {};
   };
   // REQUIRES: all that is referred to outlives it.
   Reflector(Environment environment, Callbacks callbacks);
@@ -83,6 +86,8 @@ class Reflector : private WatchHandler {
   void TakeStep();
   void StartStreamList();
   void StartList();
+  // The first time only, so that nothing is lost if it fails.
+  void StartListAtBegin();
   void StartWatch();
   void OnDeadline();
   void SetHealthy(bool healthy);
@@ -125,6 +130,7 @@ class Reflector : private WatchHandler {
   Backoff resume_backoff_;  // After watches that were of use and broke off.
   std::string trouble_;     // Why it waits.
 
+  ResourceVersion begin_;  // Until it has been asked for.
   bool synced_ = false;
   bool healthy_ = false;
   ResourceVersion last_;        // The state at this version is known; before that the floor.

@@ -96,6 +96,11 @@ ReadVerdict CheckFreshness(const Decision& decision, const CacheReplica& replica
 
 }  // namespace
 
+ResourceVersion ResumesAt(const Decision& decision) {
+  const bool watch = decision.kind == Decision::Kind::kWatch && !decision.initial_events;
+  return watch ? decision.at_least : ResourceVersion();
+}
+
 ReadVerb VerbOf(Decision::Kind kind) {
   if (kind == Decision::Kind::kGet) return ReadVerb::kGet;
   return kind == Decision::Kind::kList ? ReadVerb::kList : ReadVerb::kWatch;
@@ -106,9 +111,7 @@ ReadVerdict CheckRead(const Decision& decision, const CacheReplica& replica,
   ReadVerdict verdict = CheckAccess(decision, replica, moment, options);
   if (verdict.kind != Kind::kServe) return verdict;
   // A watch that goes on from a version is sent what comes after it, whenever that comes.
-  const bool resumes = decision.kind == Decision::Kind::kWatch && !decision.initial_events &&
-                       decision.at_least.is_set();
-  if (!resumes) verdict = CheckVersion(decision, replica, moment);
+  if (!ResumesAt(decision).is_set()) verdict = CheckVersion(decision, replica, moment);
   if (verdict.kind == Kind::kServe) verdict = CheckFreshness(decision, replica, moment.arrived);
   // To prove a cache current costs more than one object.
   if (decision.kind == Decision::Kind::kGet && verdict.want == Want::kCurrent) {
