@@ -72,7 +72,11 @@ def run(options, directory):
             watch = Watch("weir", weir.port, (weir.client_dir / "token").read_text().strip())
             terminal = Terminal([servers.weir_binary(options.weir), "top", "--admin",
                                  f"127.0.0.1:{port}", "--interval", "200ms"])
-            terminal.wait_for(OTHER_SCREEN, b"configmaps", b"q quits")
+            terminal.wait_for(OTHER_SCREEN, b"configmaps", b"q quits", b"sorted by behind")
+            terminal.press(b"<")
+            terminal.wait_for(b"sorted by bytes")
+            terminal.press(b">>")
+            terminal.wait_for(b"sorted by client")
             watch.close()
         terminal.wait_for(b"NO ANSWER, asking again", b"configmaps")
         gone = len(terminal.output)

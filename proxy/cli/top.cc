@@ -20,7 +20,18 @@
 namespace weir {
 namespace {
 
-constexpr std::string_view kSorts[] = {"behind", "events", "bytes", "age", "resource", "client"};
+// In the order of the columns.
+constexpr std::string_view kSorts[] = {"resource", "age", "events", "bytes", "behind", "client"};
+
+// What a key asks for.
+enum class Wish { kNothing, kQuit, kSortLeft, kSortRight };
+
+Wish WishOf(char key) {
+  constexpr char kCtrlC = 3;
+  if (key == 'q' || key == 'Q' || key == kCtrlC) return Wish::kQuit;
+  if (key == '<') return Wish::kSortLeft;
+  return key == '>' ? Wish::kSortRight : Wish::kNothing;
+}
 
 // The terminal's other screen, without a cursor, where each key is handed over and none is shown.
 // Left as it was found: Ctrl-C is a key, too, so that nothing ends the program before that.
@@ -42,8 +53,8 @@ class Terminal {
   Terminal(const Terminal&) = delete;
   Terminal& operator=(const Terminal&) = delete;
 
-  // As many lines and columns as there is room for.
-  static void Show(std::string_view text) {
+  // As many lines and columns as there is room for, and the last line.
+  static void Show(std::string_view text, std::string_view last_line) {
     winsize size = {};
     if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_row < 2) {
       size.ws_row = 24;
@@ -55,22 +66,23 @@ class Terminal {
     for (size_t i = 0; i < count; ++i) {
       StrAppend(screen, lines[i].substr(0, size.ws_col), "\n");
     }
-    screen += "q quits";
+    screen += last_line.substr(0, size.ws_col);
     std::fputs(screen.c_str(), stdout);
     std::fflush(stdout);
   }
-  // Whether a key that quits was pressed within `wait`, or there is nobody to press one.
-  static bool Quits(absl::Duration wait) {
+  // The first wish within `wait`; kQuit, too, if there is nobody to press a key.
+  static Wish Wait(absl::Duration wait) {
     const absl::Time until = absl::Now() + wait;
     for (;;) {
       const absl::Duration left = std::max(until - absl::Now(), absl::ZeroDuration());
       pollfd input = {.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
-      if (poll(&input, 1, static_cast<int>(absl::ToInt64Milliseconds(left))) == 0) return false;
+      if (poll(&input, 1, static_cast<int>(absl::ToInt64Milliseconds(left))) == 0) {
+        return Wish::kNothing;
+      }
       char key = 0;
       if (input.revents == 0) continue;  // A signal.
-      if (read(STDIN_FILENO, &key, 1) != 1) return true;
-      constexpr char kCtrlC = 3;
-      if (key == 'q' || key == 'Q' || key == kCtrlC) return true;
+      if (read(STDIN_FILENO, &key, 1) != 1) return Wish::kQuit;
+      if (const Wish wish = WishOf(key); wish != Wish::kNothing) return wish;
     }
   }
 
@@ -79,13 +91,12 @@ class Terminal {
   bool changed_ = false;
 };
 
-absl::StatusOr<std::string> ReadAndRender(const TopOptions& options) {
+absl::StatusOr<TopPages> Read(const TopOptions& options) {
   TopPages pages;
   WEIR_ASSIGN_OR_RETURN(pages.streams, GetAdminPage(options.admin, "/streams"));
   WEIR_ASSIGN_OR_RETURN(pages.lag, GetAdminPage(options.admin, "/lag"));
   WEIR_ASSIGN_OR_RETURN(pages.stuck, GetAdminPage(options.admin, "/objects/stuck"));
-  if (options.json) return RenderTopJson(pages);
-  return RenderTop(pages, options.sort);
+  return pages;
 }
 
 int Fail(int code, const absl::Status& status) {
@@ -96,24 +107,41 @@ int Fail(int code, const absl::Status& status) {
 // A Weir that restarts is waited for: its pod does, and whoever looks wants to see it come back.
 absl::Status Watch(const TopOptions& options) {
   // What is wrong at first is said on the screen that stays.
-  WEIR_ASSIGN_OR_RETURN(std::string last, ReadAndRender(options));
+  WEIR_ASSIGN_OR_RETURN(TopPages pages, Read(options));
+  std::string_view sort = options.sort;
+  WEIR_ASSIGN_OR_RETURN(std::string text, RenderTop(pages, sort));
   std::string trouble;
   const Terminal terminal;
   for (;;) {
-    Terminal::Show(StrCat(trouble, last));
-    if (Terminal::Quits(options.interval)) return absl::OkStatus();
-    absl::StatusOr<std::string> text = ReadAndRender(options);
-    if (text.ok()) {
-      last = *std::move(text);
+    Terminal::Show(StrCat(trouble, text),
+                   StrCat("q quits, < and > choose the column: sorted by ", sort));
+    const Wish wish = Terminal::Wait(options.interval);
+    if (wish == Wish::kQuit) return absl::OkStatus();
+    absl::Status now;
+    if (wish == Wish::kNothing) {
+      absl::StatusOr<TopPages> read = Read(options);
+      now = read.status();
+      if (read.ok()) pages = *std::move(read);
       trouble.clear();
     } else {
-      trouble = StrCat("NO ANSWER, asking again: ", MessageOf(text.status()),
-                       "\nThe last that was seen:\n");
+      sort = SortBeside(sort, wish == Wish::kSortLeft ? -1 : 1);
     }
+    absl::StatusOr<std::string> rendered = RenderTop(pages, sort);
+    if (rendered.ok()) text = *std::move(rendered);
+    now.Update(rendered.status());
+    if (now.ok()) continue;
+    trouble = StrCat("NO ANSWER, asking again: ", MessageOf(now), "\nThe last that was seen:\n");
   }
 }
 
 }  // namespace
+
+std::string_view SortBeside(std::string_view sort, int step) {
+  const auto* const last = std::prev(std::end(kSorts));
+  const auto* const here = std::find(std::begin(kSorts), last, sort);
+  if (step < 0) return here == std::begin(kSorts) ? *here : *std::prev(here);
+  return here == last ? *here : *std::next(here);
+}
 
 absl::StatusOr<TopOptions> ParseTopFlags(const TopFlags& flags) {
   TopOptions options;
@@ -149,7 +177,10 @@ int Top(const TopFlags& flags) {
     const absl::Status watched = Watch(*options);
     return watched.ok() ? kExitOk : Fail(kExitFailure, watched);
   }
-  const absl::StatusOr<std::string> text = ReadAndRender(*options);
+  const absl::StatusOr<TopPages> pages = Read(*options);
+  if (!pages.ok()) return Fail(kExitFailure, pages.status());
+  const absl::StatusOr<std::string> text =
+      options->json ? RenderTopJson(*pages) : RenderTop(*pages, options->sort);
   if (!text.ok()) return Fail(kExitFailure, text.status());
   std::fputs(text->c_str(), stdout);
   return kExitOk;

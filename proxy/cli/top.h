@@ -31,6 +31,10 @@ struct TopOptions {
 // Error: names the flag and what it may be.
 absl::StatusOr<TopOptions> ParseTopFlags(const TopFlags& flags);
 
+// The column of streams beside the one that they are sorted by, as top(1) chooses one with < (step
+// -1) and > (1): in the order of the columns, no further than the first and the last.
+std::string_view SortBeside(std::string_view sort, int step);
+
 // The pages of the admin port that `weir top` shows, as JSON.
 struct TopPages {
   std::string streams, lag, stuck;

@@ -65,6 +65,14 @@ TEST(TopTest, SortsStreamsAsAsked) {
   }
 }
 
+TEST(TopTest, TheColumnBesideIsTheNextOneOnTheScreen) {
+  EXPECT_EQ(SortBeside("age", 1), "events");
+  EXPECT_EQ(SortBeside("age", -1), "resource");
+  EXPECT_EQ(SortBeside("resource", -1), "resource") << "there is none";
+  EXPECT_EQ(SortBeside("behind", 1), "client");
+  EXPECT_EQ(SortBeside("client", 1), "client") << "there is none";
+}
+
 TEST(TopTest, NothingIsNoTable) {
   EXPECT_EQ(Rendered({R"({"streams":[]})", R"({"resources":[]})", R"({"objects":[]})"}),
             "STREAMS 0\n\nLAG of the last minute\nno events\n\nSTUCK 0\n");
@@ -109,7 +117,7 @@ TEST(TopTest, BadFlagsAreNamed) {
     return std::string(MessageOf(options.status()));
   };
   EXPECT_THAT(says({.admin = "nowhere"}), HasSubstr("--admin"));
-  EXPECT_THAT(says({.sort = "colour"}), HasSubstr("--sort: \"colour\" is none of behind, events"));
+  EXPECT_THAT(says({.sort = "colour"}), HasSubstr("--sort: \"colour\" is none of resource, age, events"));
   EXPECT_THAT(says({.interval = "fast"}), HasSubstr("--interval: \"fast\""));
   EXPECT_THAT(says({.interval = "1ms"}), HasSubstr("--interval"));
   EXPECT_THAT(says({.output = "yaml"}), HasSubstr("-o: \"yaml\""));
