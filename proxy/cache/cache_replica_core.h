@@ -25,6 +25,7 @@ struct CacheTraits {
   MonotonicTime health_changed;
   std::optional<bool> stream_list;
   MonotonicTime current_as_of;
+  std::optional<MonotonicTime> past_at;
   AccessTable access;
 };
 

@@ -207,6 +207,7 @@ void Cacher::OnHealth(bool healthy) {
 }
 
 void Cacher::LearnTraits(Reflector::Snapshot& snapshot) {
+  traits_.past_at = snapshot.past ? std::optional(env_.dispatcher.Now()) : std::nullopt;
   ObjectPtr any;
   builder_.objects().Scan({}, false, [&any](const ObjectPtr& object) {
     any = object;

@@ -94,6 +94,7 @@ void Reflector::TakeStep() {
   asked_at_ = env_.dispatcher.Now();
   opened_ = false;
   any_event_ = false;
+  at_begin_ = false;
   if (next_ == Step::kWatch) return StartWatch();
   if (begin_.is_set() && begin_ >= last_) return StartListAtBegin();
   const bool list = std::exchange(list_next_, false);
@@ -123,14 +124,11 @@ void Reflector::StartList() {
 void Reflector::StartListAtBegin() {
   phase_ = Phase::kListing;
   by_stream_list_ = false;
+  at_begin_ = true;
   env_.stats.lists->Add();
-  const ListRequest request{.version = std::exchange(begin_, {}), .exact = true};
-  request_ = env_.source.List(request, [this](absl::StatusOr<ObjectList> listed) {
-    if (listed.ok()) return OnListed(std::move(listed));
-    LogInfo("cannot begin at the version of a client's watch; will read what there is now",
-            {{"resource", env_.resource}, {"because", MessageOf(listed.status())}});
-    Schedule(Step::kSync, absl::ZeroDuration());
-  });
+  request_ =
+      env_.source.List({.version = begin_, .exact = true},
+                       [this](absl::StatusOr<ObjectList> listed) { OnListed(std::move(listed)); });
 }
 
 void Reflector::StartWatch() {
@@ -199,14 +197,17 @@ void Reflector::OnWatchClosed(absl::Status status) {
 
 void Reflector::OnListed(absl::StatusOr<ObjectList> listed) {
   if (phase_ != Phase::kListing) return;
-  if (!listed.ok()) return OnListFailed(listed.status());
+  if (!listed.ok()) {
+    return at_begin_ ? OnListAtBeginFailed(listed.status()) : OnListFailed(listed.status());
+  }
   callbacks_.on_warnings(std::move(listed->warnings));
   callbacks_.on_access(ReadVerb::kList, true, asked_at_);
   Snapshot snapshot{.version = listed->version,
                     .objects = {},
                     .envelope = std::move(listed->envelope),
                     .api_version = "",
-                    .kind = ""};
+                    .kind = "",
+                    .past = at_begin_};
   for (ObjectPtr& item : listed->items) snapshot.objects.Put(std::move(item));
   if (HandOver(std::move(snapshot))) Schedule(Step::kWatch, absl::ZeroDuration());
 }
@@ -255,7 +256,9 @@ bool Reflector::HandOver(Snapshot snapshot) {
   if (synced_) env_.stats.relists->Add();
   synced_ = true;
   last_ = watched_ = version;
-  last_sync_ = env_.dispatcher.Now();
+  begin_ = {};
+  // A version that was past already may expire at once, and the next one will not.
+  if (!at_begin_) last_sync_ = env_.dispatcher.Now();
   denied_since_.reset();
   return true;
 }

@@ -125,7 +125,7 @@ std::optional<WatchCursor::Item> WatchCursor::NextOfRevision() {
     if (seen.has_value() && seen->object == nullptr) return End(Item::Kind::kNotShowable);
     seen_ = std::max(seen_, event.version);
     if (!seen.has_value()) continue;
-    if (revision.relisted) NoteRelist(seen->version);
+    if (revision.relisted) relist_told_ = seen->version;
     return Item{.kind = Item::Kind::kEvent,
                 .type = seen->type,
                 .object = std::move(seen->object),
@@ -135,18 +135,12 @@ std::optional<WatchCursor::Item> WatchCursor::NextOfRevision() {
   return std::nullopt;
 }
 
-void WatchCursor::NoteRelist(ResourceVersion through) {
-  const Revision& revision = *position_.revision;
-  told_relist_ = {.after = revision.after, .version = revision.version, .through = through};
-  relist_bookmark_due_ = true;
-}
-
 std::optional<WatchCursor::Item> WatchCursor::EndOfRelist() {
-  if (!std::exchange(relist_bookmark_due_, false)) return std::nullopt;
+  const ResourceVersion told = std::exchange(relist_told_, {});
+  if (!told.is_set()) return std::nullopt;
   const Revision& revision = *position_.revision;
-  const ResourceVersion told = complete_through();
   seen_ = std::max(seen_, revision.heard);
-  if (complete_through() == told) return std::nullopt;
+  if (complete_through() <= told) return std::nullopt;
   return Item{.kind = Item::Kind::kBookmark,
               .version = complete_through(),
               .published = revision.published};

@@ -18,8 +18,9 @@ namespace weir {
 // Order of what it yields: the initial objects in key order (if asked for), then
 // InitialEventsEnd, then events in version order. A difference sends first the deletions whose
 // own version is no longer known, with the version the reader has already seen (one that resumes
-// there loses nothing), then updates and deletions by version, then a bookmark; so do the events of
-// a relist, since a reader that comes back with the version of one of them cannot be told the rest.
+// there loses nothing), then updates and deletions by version, then a bookmark. One follows the
+// events of a relist, too: a reader that came back with the version of one of those could not be
+// told the rest, since nobody knows whether it has seen the others.
 class WatchCursor {
  public:
   struct Item {
@@ -67,8 +68,6 @@ class WatchCursor {
     const Revision& revision = *position_.revision;
     return position_.index == revision.events.size() ? revision.sequence : revision.sequence - 1;
   }
-  // The last relist of which it yielded events that are changes to this reader.
-  const std::optional<ToldRelist>& told_relist() const { return told_relist_; }
   bool in_difference() const { return difference_bookmark_due_; }
   const CacheReplica& replica() const { return *replica_; }
   const EventView& view() const;
@@ -95,8 +94,7 @@ class WatchCursor {
   std::optional<Item> NextDifference();
   // The next event of the Revision the reader is in, if it has one left for this reader.
   std::optional<Item> NextOfRevision();
-  void NoteRelist(ResourceVersion through);
-  // The bookmark behind the events of a relist, unless the last of them says it.
+  // The bookmark behind the events of a relist, unless the last that was told says as much.
   std::optional<Item> EndOfRelist();
   // Goes to the next Revision; false if there is none.
   bool NextRevision();
@@ -109,8 +107,7 @@ class WatchCursor {
   WatchPosition position_;
   ResourceVersion seen_;  // Everything up to here has been yielded, of what the cache had.
   ResourceVersion skip_through_;
-  std::optional<ToldRelist> told_relist_;
-  bool relist_bookmark_due_ = false;
+  ResourceVersion relist_told_;      // Of the last event of a relist, until that has ended.
   std::optional<Item::Kind> ended_;  // kExpired or kNotShowable.
 
   bool initial_ = false;

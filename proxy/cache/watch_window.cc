@@ -2,7 +2,6 @@
 #include "proxy/cache/watch_window.h"
 
 #include <algorithm>
-#include <iterator>
 #include <utility>
 
 #include "proxy/base/check.h"
@@ -107,23 +106,6 @@ std::optional<WatchPosition> WatchWindow::FindHeard(std::deque<Entry>::const_ite
     if (revision->heard == since) return WatchPosition{revision, revision->events.size()};
   }
   return std::nullopt;
-}
-
-std::optional<WatchPosition> WatchWindow::FindInRelist(const ToldRelist& relist,
-                                                       ResourceVersion since) const {
-  const auto entry = std::partition_point(
-      entries_.begin(), entries_.end(),
-      [&relist](const Entry& e) { return e.revision->version < relist.version; });
-  if (entry == entries_.end()) return std::nullopt;
-  const Revision& revision = *entry->revision;
-  if (!revision.relisted || revision.after != relist.after || revision.version != relist.version) {
-    return std::nullopt;
-  }
-  const auto next =
-      std::partition_point(revision.events.begin(), revision.events.end(),
-                           [since](const CacheEvent& event) { return event.version <= since; });
-  if (next == revision.events.begin() || std::prev(next)->version != since) return std::nullopt;
-  return WatchPosition{entry->revision, static_cast<size_t>(next - revision.events.begin())};
 }
 
 uint64_t WatchWindow::EventsAfter(const WatchPosition& position) const {

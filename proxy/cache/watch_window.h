@@ -18,15 +18,6 @@ struct WatchPosition {
   size_t index = 0;
 };
 
-// A relist, and how far into its events a reader was told of them.
-struct ToldRelist {
-  ResourceVersion after, version;  // Of the Revision.
-  ResourceVersion through;         // Of the last event it was told.
-
-  // Whether the reader may have stopped at this version, in the middle of the relist.
-  bool Reaches(ResourceVersion since) const { return after < since && since <= through; }
-};
-
 // The newest Revisions of one cache, within limits, for readers that resume or lag. A value: a
 // copy shares the Revisions. Not thread-safe.
 class WatchWindow {
@@ -43,9 +34,6 @@ class WatchWindow {
   RevisionPtr After(uint64_t sequence) const;
   std::optional<WatchPosition> Find(ResourceVersion since) const;
   uint64_t EventsAfter(const WatchPosition& position) const;
-  // The same for a reader that has seen everything up to `since` because it was told of this
-  // relist, one of whose events has that version.
-  std::optional<WatchPosition> FindInRelist(const ToldRelist& relist, ResourceVersion since) const;
   // Readers that have seen this version, or a later one, find their place.
   ResourceVersion begin() const { return begin_; }
   uint64_t begin_sequence() const { return begin_sequence_; }

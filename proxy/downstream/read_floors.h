@@ -12,7 +12,6 @@
 #include "proxy/base/clock.h"
 #include "proxy/base/strings.h"
 #include "proxy/cache/snapshot_map.h"
-#include "proxy/downstream/relist_places.h"
 #include "proxy/kube/resource.h"
 #include "proxy/kube/resource_version.h"
 
@@ -47,8 +46,6 @@ class ReadFloors {
   std::optional<MonotonicTime> SaidGone(const GroupVersionResource& resource,
                                         const SnapshotMap& objects, MonotonicTime by) const;
 
-  RelistPlaces& relists() { return relists_; }
-
  private:
   using Key = std::pair<std::string, std::string>;  // Group and resource.
   struct GoneObject {
@@ -72,7 +69,6 @@ class ReadFloors {
 
   mutable std::mutex mutex_;
   absl::flat_hash_map<Key, Resource> resources_;  // Guarded by mutex_.
-  RelistPlaces relists_;
 };
 
 }  // namespace weir

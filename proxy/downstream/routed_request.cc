@@ -48,10 +48,7 @@ RoutedRequest::RoutedRequest(RouterContext& context, RequestHead head, Decision 
       authorization_(head_.headers.Get("authorization")),
       user_agent_(head_.headers.Get("user-agent")) {}
 
-RoutedRequest::~RoutedRequest() {
-  NoteRelistPlace();
-  context_.open_streams.erase(this);
-}
+RoutedRequest::~RoutedRequest() { context_.open_streams.erase(this); }
 
 void RoutedRequest::OnBody(std::string_view bytes) {
   if (inner_ != nullptr) return inner_->OnBody(bytes);
@@ -258,11 +255,10 @@ void RoutedRequest::ServeWatch() {
     NoteShown(newest.content);
   } else {
     const ResourceVersion since = decision_.at_least.is_set() ? decision_.at_least : newest.version;
-    std::optional<WatchPosition> position = Position(since, view->shape());
+    std::optional<WatchPosition> position = replica_->Find(since);
     if (!position.has_value()) return Forward(ForwardReason::kOldVersion);
     cursor = WatchCursor::After(*replica_, *std::move(view), *std::move(position), since);
   }
-  watcher_ = {.user_agent = user_agent_, .cache = replica_->key(), .view = cursor->view().shape()};
   const absl::Duration timeout = decision_.timeout > absl::ZeroDuration()
                                      ? decision_.timeout
                                      : Between(context_.options.min_watch_timeout);
@@ -284,24 +280,6 @@ void RoutedRequest::ServeWatch() {
   stream_->Start(tapped_ == nullptr ? nullptr : &tapped_->marks());
   StopWaiting();
   if (draining_) inner_->OnDrain();
-}
-
-// A watch that has ended may not have been destroyed yet, and one whose connection is dead may not
-// know.
-std::optional<WatchPosition> RoutedRequest::Position(ResourceVersion since, const ViewShape& view) {
-  std::optional<WatchPosition> position = replica_->Find(since);
-  if (position.has_value()) return position;
-  for (RoutedRequest* stream : context_.open_streams) stream->NoteRelistPlace();
-  const WatcherShape watcher{.user_agent = user_agent_, .cache = replica_->key(), .view = view};
-  const std::optional<ToldRelist> relist = context_.floors.relists().Find(watcher, since);
-  if (!relist.has_value()) return std::nullopt;
-  return replica_->window().FindInRelist(*relist, since);
-}
-
-void RoutedRequest::NoteRelistPlace() {
-  if (stream_ == nullptr) return;
-  const std::optional<ToldRelist> relist = stream_->told_relist();
-  if (relist.has_value()) context_.floors.relists().Note(*watcher_, *relist);
 }
 
 void RoutedRequest::CountFromCache() {

@@ -90,10 +90,6 @@ class RoutedRequest : public RequestHandler {
   // What the request selects of what a cache holds; nullopt: only the API server can tell.
   std::optional<EventView> View(const CacheReplica& replica) const;
   void NoteToldByWatches();
-  // Where a watch goes on that has seen everything up to `since`; nullopt: that cannot be told.
-  std::optional<WatchPosition> Position(ResourceVersion since, const ViewShape& view);
-  // The relist in whose middle the client may have stopped reading.
-  void NoteRelistPlace();
   ResponseHead NewHead(std::string_view content_type) const {
     return CachedHead(head_.headers, content_type, replica_->warnings());
   }
@@ -122,9 +118,8 @@ class RoutedRequest : public RequestHandler {
   std::unique_ptr<AnswerObserver> observer_;  // Of a forwarded request; inner_ writes to it.
   bool draining_ = false;
   RequestHandlerPtr inner_;
-  EventTap::StreamHandle tapped_;        // While stream_ runs.
-  WatchStream* stream_ = nullptr;        // inner_, if it is a watch from the cache.
-  std::optional<WatcherShape> watcher_;  // Of stream_.
+  EventTap::StreamHandle tapped_;  // While stream_ runs.
+  WatchStream* stream_ = nullptr;  // inner_, if it is a watch from the cache.
 };
 
 }  // namespace weir

@@ -103,7 +103,6 @@ void WatchStream::OnReset(absl::Status) { Stop(); }
 void WatchStream::Stop() {
   ended_ = true;
   pinned_.Remove(*this);
-  if (cursor_.has_value()) told_relist_ = cursor_->told_relist();
   cursor_.reset();
   subscription_.reset();
   // Not destroyed: one of them may be calling.

@@ -57,10 +57,6 @@ class WatchStream : public RequestHandler, public PinningStream {
   // Fills in what only the stream knows.
   void Describe(StreamRow& row) const;
   Backlog backlog() const;
-  // See WatchCursor; also once it has ended.
-  std::optional<ToldRelist> told_relist() const {
-    return cursor_.has_value() ? cursor_->told_relist() : told_relist_;
-  }
 
   // REQUIRES: it has not ended.
   const WatchCursor& cursor() const { return *cursor_; }
@@ -105,8 +101,7 @@ class WatchStream : public RequestHandler, public PinningStream {
 
   // Changes with each event. The subscription keeps the replica that the cursor reads.
   RequestHandle subscription_;
-  std::optional<WatchCursor> cursor_;      // Until it has ended.
-  std::optional<ToldRelist> told_relist_;  // When it has.
+  std::optional<WatchCursor> cursor_;  // Until it has ended.
   LagMeter lag_;
   DeliveryMarks* marks_ = nullptr;
   bool ended_ = false;

@@ -34,6 +34,7 @@ TEST_F(CacheBeginTest, BeginsWhereItsReaderGoesOn) {
   EXPECT_THAT(ReadFrom(replica, 12), ElementsAre("ADDED c@13", "DELETED c@14"));
   EXPECT_EQ(StateOf(replica), resource_.State());
   EXPECT_FALSE(replica.Find(V(11)).has_value());
+  EXPECT_EQ(replica.past_at(), dispatcher_.Now());
 }
 
 TEST_F(CacheBeginTest, BeginsWithWhatThereIsWhereThatVersionIsGone) {
@@ -49,31 +50,47 @@ TEST_F(CacheBeginTest, BeginsWithWhatThereIsWhereThatVersionIsGone) {
 
 TEST_F(CacheBeginTest, WhateverIsWrongWithThatListIsNotTheCaches) {
   for (const absl::Status& failure :
-       {PermissionDeniedError("no list"), UnavailableError("down"), InvalidArgumentError("odd"),
-        NotAcceptableError("no such encoding")}) {
+       {PermissionDeniedError("no list"), InvalidArgumentError("odd"),
+        NotAcceptableError("no such encoding"), TooLargeVersionError("not yet")}) {
     resource_.SetFaults([&failure](auto& faults) { faults.lists = {failure}; });
     resource_.Put({.name = "a"});
     CacheKey key = ConfigMaps();
     key.label_selector = failure.ToString();  // Another one each time.
     CacheReplica& replica = ReplicaFrom(resource_.version(), key);
     EXPECT_EQ(replica.state(), CacheReplica::State::kSynced) << failure;
+    EXPECT_FALSE(replica.past_at().has_value()) << failure;
   }
   EXPECT_EQ(resource_.exact_lists(), 4);
   EXPECT_EQ(resource_.stream_lists(), 4);
 }
 
-TEST_F(CacheBeginTest, TheVersionIsTooOldForAWatch) {
+// Weir and the API server have been restarted together.
+TEST_F(CacheBeginTest, WhoCannotAnswerIsAskedForTheSameAgain) {
   resource_.Put({.name = "a"});  // 11
   resource_.Put({.name = "b"});  // 12
-  resource_.SetFaults([](auto& faults) { faults.watches = {ResourceExpiredError("too old")}; });
+  resource_.SetFaults([](auto& faults) {
+    faults.lists = {UnavailableError("down"), TooManyRequestsError("busy")};
+  });
   CacheReplica& replica = ReplicaFrom(11);
-  resource_.Delete("default", "a");  // 13
-  dispatcher_.Advance(absl::Seconds(2));
-  EXPECT_THAT(ReadFrom(replica, 11), ElementsAre("DELETED a@11", "ADDED b@12", "BOOKMARK@13"));
+  EXPECT_EQ(replica.state(), CacheReplica::State::kSyncing);
+  dispatcher_.Advance(absl::Seconds(10));
+  EXPECT_EQ(resource_.exact_lists(), 3);
+  EXPECT_THAT(ReadFrom(replica, 11), ElementsAre("ADDED b@12"));
 }
 
-// Another cache of the resource has told of more, and this one may be asked for everything.
-TEST_F(CacheBeginTest, IsNotBehindWhatOthersHaveShown) {
+// It is read from what the API server has stored, and its memory begins later.
+TEST_F(CacheBeginTest, TheVersionIsTooOldForAWatch) {
+  resource_.Put({.name = "a"});      // 11
+  resource_.Put({.name = "b"});      // 12
+  resource_.Delete("default", "a");  // 13
+  resource_.SetFaults([](auto& faults) { faults.watches = {ResourceExpiredError("too old")}; });
+  CacheReplica& replica = ReplicaFrom(11);
+  EXPECT_THAT(ReadFrom(replica, 11), ElementsAre("DELETED a@11", "ADDED b@12", "BOOKMARK@13"));
+  EXPECT_FALSE(replica.past_at().has_value()) << "listed anew";
+}
+
+// What other caches have told of since they synced is for the reader of past_at() to find out.
+TEST_F(CacheBeginTest, IsNotBehindWhatOthersBeganWith) {
   resource_.Put({.name = "a"});  // 11
   resource_.Put({.name = "b"});  // 12
   Replica();

@@ -148,7 +148,7 @@ TEST_F(CurrencyProofTest, ListsAgainAtOnceWhereNothingMoreCanCome) {
   replica.WantCurrent();
   dispatcher_.RunReady();
   EXPECT_EQ(StateOf(replica), resource_.State());
-  EXPECT_THAT(ReadAll(cursor), ElementsAre("ADDED b@12", "ADDED a@11"))
+  EXPECT_THAT(ReadAll(cursor), ElementsAre("ADDED b@12", "ADDED a@11", "BOOKMARK@12"))
       << "late, but a reader has to know it";
   EXPECT_EQ(Proofs("repaired"), 1);
 }

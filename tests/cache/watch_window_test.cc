@@ -124,23 +124,5 @@ TEST_F(WatchWindowTest, KnowsNothingOfVersionsInsideARelist) {
   EXPECT_EQ(window_.Find(V(104))->index, 3U);
 }
 
-TEST_F(WatchWindowTest, FindsItsPlaceInARelistThatTheReaderWasToldOf) {
-  Append(0);                                         // 101
-  const RevisionPtr relisted = Append(3, 10, true);  // 102..104
-  version_ = 110;
-  Append(2);  // 111, 112
-  const ToldRelist told{.after = V(101), .version = V(104), .through = V(103)};
-  EXPECT_EQ(window_.FindInRelist(told, V(102))->revision, relisted);
-  EXPECT_EQ(window_.FindInRelist(told, V(102))->index, 1U);
-  EXPECT_EQ(window_.FindInRelist(told, V(103))->index, 2U);
-  EXPECT_FALSE(window_.FindInRelist(told, V(101)).has_value()) << "none of its events";
-  const ToldRelist other{.after = V(100), .version = V(104), .through = V(103)};
-  EXPECT_FALSE(window_.FindInRelist(other, V(102)).has_value());
-  const ToldRelist watched{.after = V(104), .version = V(112), .through = V(111)};
-  EXPECT_FALSE(window_.FindInRelist(watched, V(111)).has_value()) << "that was no relist";
-  for (int i = 0; i < 12; ++i) Append(1);
-  EXPECT_FALSE(window_.FindInRelist(told, V(102)).has_value()) << "it has left the window";
-}
-
 }  // namespace
 }  // namespace weir
