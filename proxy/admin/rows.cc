@@ -20,13 +20,16 @@ std::string RenderStreams(const std::vector<StreamRow>& rows) {
   for (const StreamRow& row : rows) {
     json.BeginObject();
     json.Int("id", static_cast<int64_t>(row.id));
+    const bool forwarded = row.reason != ForwardReason::kNone;
+    json.String("served", forwarded ? "forwarded" : "cache");
+    json.String("reason", ForwardReasonName(row.reason));
     json.String("client", row.client);
     json.String("userAgent", row.user_agent);
     json.String("resource", row.resource);
     json.String("namespace", row.namespace_name);
     json.String("labelSelector", row.label_selector);
     json.String("fieldSelector", row.field_selector);
-    json.String("representation", RepresentationName(row.representation));
+    json.String("representation", forwarded ? "" : RepresentationName(row.representation));
     json.Double("ageSeconds", absl::ToDoubleSeconds(row.age));
     json.Int("eventsSent", static_cast<int64_t>(row.events_sent));
     json.Int("bytesSent", static_cast<int64_t>(row.bytes_sent));

@@ -104,14 +104,16 @@ absl::Status AppendStreams(const std::string& page, std::string_view sort, std::
   std::vector<element> rows(array.begin(), array.end());
   std::stable_sort(rows.begin(), rows.end(),
                    [sort](const element& a, const element& b) { return Before(a, b, sort); });
-  Table table(
-      {"RESOURCE", "NAMESPACE", "AGE", "EVENTS", "BYTES", "BEHIND", "LAG", "CLIENT", "USER-AGENT"});
+  Table table({"RESOURCE", "NAMESPACE", "AGE", "EVENTS", "BYTES", "BEHIND", "LAG", "SERVED",
+               "CLIENT", "USER-AGENT"});
   for (const element& row : rows) {
     const std::string name_space = Text(row, "namespace");
+    const std::string reason = Text(row, "reason");
     table.Add({Text(row, "resource"), name_space.empty() ? "*" : name_space,
                Seconds(Number(row, "ageSeconds")), Whole(Number(row, "eventsSent")),
                Whole(Number(row, "bytesSent")), Whole(Number(row, "eventsBehind")),
-               Seconds(Number(row, "secondsBehind")), Text(row, "client"), Text(row, "userAgent")});
+               Seconds(Number(row, "secondsBehind")), reason.empty() ? "cache" : reason,
+               Text(row, "client"), Text(row, "userAgent")});
   }
   StrAppend(out, "STREAMS ", rows.size(), "\n", table.empty() ? "" : table.Render(), "\n");
   return absl::OkStatus();

@@ -48,7 +48,10 @@ RoutedRequest::RoutedRequest(RouterContext& context, RequestHead head, Decision 
       authorization_(head_.headers.Get("authorization")),
       user_agent_(head_.headers.Get("user-agent")) {}
 
-RoutedRequest::~RoutedRequest() { context_.open_streams.erase(this); }
+RoutedRequest::~RoutedRequest() {
+  context_.open_streams.erase(this);
+  context_.forwarded_watches.erase(this);
+}
 
 void RoutedRequest::OnBody(std::string_view bytes) {
   if (inner_ != nullptr) return inner_->OnBody(bytes);
@@ -311,6 +314,7 @@ void RoutedRequest::Forward(ForwardReason reason) {
   const Negotiated negotiated =
       NegotiateAccept(head_.headers.Get("accept"), decision_.info.verb == "list");
   const bool ended = head_.end_of_stream;
+  ResponseWriter& writer = ForwardWriter(reason);  // Reads the head.
   PassthroughRequest request{.head = std::move(head_),
                              .as_self = as_self,
                              .error_representation = negotiated.kind == Negotiated::Kind::kOther
@@ -318,14 +322,19 @@ void RoutedRequest::Forward(ForwardReason reason) {
                                                          : negotiated.preferred,
                              .verb = decision_.info.verb,
                              .resource = ResourceLabel(decision_.info)};
-  inner_ = NewPassthrough(context_.upstream, std::move(request), ForwardWriter());
+  inner_ = NewPassthrough(context_.upstream, std::move(request), writer);
   // The request was complete before the choice to forward it was made.
   if (ended && decision_.kind != Decision::Kind::kForward) inner_->OnEnd({});
   if (draining_) inner_->OnDrain();
 }
 
-ResponseWriter& RoutedRequest::ForwardWriter() {
+ResponseWriter& RoutedRequest::ForwardWriter(ForwardReason reason) {
   const RequestInfo& info = decision_.info;
+  if (ForwardedWatch::Is(info)) {
+    watched_ = std::make_unique<ForwardedWatch>(writer_, reason, head_.target);
+    context_.forwarded_watches.insert(this);
+    return *watched_;
+  }
   // That a deletion is a trial may be overruled by its body, which a cache that is proved current
   // finds out.
   const bool trial = decision_.trial && info.verb != "get" && info.verb != "list";
@@ -369,13 +378,25 @@ StreamRow RoutedRequest::Describe() const {
   StreamRow row;
   row.id = id_;
   row.client = writer_.peer();
-  row.user_agent = user_agent_;
-  row.resource = decision_.key.resource.Name();
-  row.namespace_name = decision_.info.namespace_name;
-  row.label_selector = decision_.options.label_selector;
-  row.field_selector = decision_.options.field_selector;
-  row.representation = decision_.key.representation;
-  if (stream_ != nullptr) stream_->Describe(row);
+  if (stream_ != nullptr) {
+    row.user_agent = user_agent_;
+    row.resource = decision_.key.resource.Name();
+    row.namespace_name = decision_.info.namespace_name;
+    row.label_selector = decision_.options.label_selector;
+    row.field_selector = decision_.options.field_selector;
+    row.representation = decision_.key.representation;
+    stream_->Describe(row);
+    return row;
+  }
+  row.reason = watched_->reason();
+  row.user_agent = user_agent_.substr(0, ForwardedWatch::kMaxText);
+  row.resource = ResourceLabel(decision_.info);
+  row.namespace_name = decision_.info.namespace_name.substr(0, ForwardedWatch::kMaxText);
+  row.label_selector = watched_->label_selector();
+  row.field_selector = watched_->field_selector();
+  row.age = context_.dispatcher.Now() - arrived_;
+  row.bytes_sent = watched_->bytes_sent();
+  row.queued_bytes = writer_.queued_bytes();
   return row;
 }
 

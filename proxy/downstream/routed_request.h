@@ -10,6 +10,7 @@
 #include "proxy/downstream/cached_head.h"
 #include "proxy/downstream/client_counts.h"
 #include "proxy/downstream/decision.h"
+#include "proxy/downstream/forwarded_watch.h"
 #include "proxy/downstream/late_streams.h"
 #include "proxy/downstream/list_answer.h"
 #include "proxy/downstream/pinned_streams.h"
@@ -42,7 +43,8 @@ struct RouterContext {
   ListAnswerStats lists{registry};
   // Kinds that have no protobuf (custom resources), learnt from 406 answers; by Name().
   StringSet no_protobuf;
-  absl::flat_hash_set<class RoutedRequest*> open_streams;
+  absl::flat_hash_set<class RoutedRequest*> open_streams;  // From the cache.
+  absl::flat_hash_set<RoutedRequest*> forwarded_watches = {};
   std::unique_ptr<LateStreams> late = nullptr;  // Of open_streams.
   uint64_t next_stream_id = 1;
 };
@@ -58,6 +60,7 @@ class RoutedRequest : public RequestHandler {
 
   // A request that is not for the cache is forwarded at once, body and all.
   void ForwardNow(ForwardReason reason) { Forward(reason); }
+  // REQUIRES: it is one of the context's open_streams or forwarded_watches.
   StreamRow Describe() const;
   Backlog backlog() const { return stream_ == nullptr ? Backlog{} : stream_->backlog(); }
 
@@ -86,7 +89,7 @@ class RoutedRequest : public RequestHandler {
   void Forward(ForwardReason reason);
   void StopWaiting();
   // The writer that a forwarded request answers to.
-  ResponseWriter& ForwardWriter();
+  ResponseWriter& ForwardWriter(ForwardReason reason);
   // What the request selects of what a cache holds; nullopt: only the API server can tell.
   std::optional<EventView> View(const CacheReplica& replica) const;
   void NoteToldByWatches();
@@ -116,6 +119,7 @@ class RoutedRequest : public RequestHandler {
   bool moment_over_ = false;                  // What was under way has not come.
   bool unanswered_ = false;                   // The API server does not say what Weir may read.
   std::unique_ptr<AnswerObserver> observer_;  // Of a forwarded request; inner_ writes to it.
+  std::unique_ptr<ForwardedWatch> watched_;   // As observer_, of a watch.
   bool draining_ = false;
   RequestHandlerPtr inner_;
   EventTap::StreamHandle tapped_;  // While stream_ runs.

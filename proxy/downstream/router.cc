@@ -46,9 +46,10 @@ RequestHandlerPtr Router::Handle(RequestHead head, ResponseWriter& writer) {
 
 std::vector<StreamRow> Router::Streams() const {
   std::vector<StreamRow> rows;
-  rows.reserve(core_->context_.open_streams.size());
-  for (const RoutedRequest* request : core_->context_.open_streams) {
-    rows.push_back(request->Describe());
+  const RouterContext& context = core_->context_;
+  rows.reserve(context.open_streams.size() + context.forwarded_watches.size());
+  for (const auto* requests : {&context.open_streams, &context.forwarded_watches}) {
+    for (const RoutedRequest* request : *requests) rows.push_back(request->Describe());
   }
   return rows;
 }

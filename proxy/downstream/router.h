@@ -47,7 +47,7 @@ class Router {
   ~Router();
 
   RequestHandlerPtr Handle(RequestHead head, ResponseWriter& writer);
-  std::vector<StreamRow> Streams() const;
+  std::vector<StreamRow> Streams() const;  // Those from the cache, then those forwarded.
   std::vector<ClientRow> Clients() const;
 
   class Core;

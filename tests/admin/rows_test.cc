@@ -33,6 +33,19 @@ TEST(StreamRowsTest, ShowWhatAStreamIsAndHowFarItHasCome) {
   EXPECT_EQ(shown["eventsBehind"], 2);
   EXPECT_EQ(shown["secondsBehind"], 0.25);
   EXPECT_EQ(shown["queuedBytes"], 99);
+  EXPECT_EQ(shown["served"], "cache");
+  EXPECT_EQ(shown["reason"], "");
+}
+
+TEST(StreamRowsTest, SayWhyAWatchIsForwarded) {
+  StreamRow row;
+  row.reason = ForwardReason::kNeverCached;
+  row.bytes_sent = 5;
+  const auto shown = nlohmann::json::parse(RenderStreams({row}))["streams"][0];
+  EXPECT_EQ(shown["served"], "forwarded");
+  EXPECT_EQ(shown["reason"], "never_cached");
+  EXPECT_EQ(shown["bytesSent"], 5);
+  EXPECT_EQ(shown["representation"], "") << "its bytes are not read";
 }
 
 TEST(CacheRowsTest, ShowWhatACacheHolds) {

@@ -17,10 +17,11 @@ using testing::Not;
 TopPages Pages() {
   return {.streams = R"({"streams":[
         {"resource":"pods","namespace":"","ageSeconds":12,"eventsSent":7,"bytesSent":900,
-         "eventsBehind":0,"secondsBehind":0,"client":"127.0.0.1:1","userAgent":"quick/1"},
+         "eventsBehind":0,"secondsBehind":0,"served":"forwarded","reason":"options",
+         "client":"127.0.0.1:1","userAgent":"quick/1"},
         {"resource":"foos.example.com","namespace":"team","ageSeconds":3,"eventsSent":5,
-         "bytesSent":1000,"eventsBehind":4,"secondsBehind":2.5,"client":"127.0.0.1:2",
-         "userAgent":"slow/1"}]})",
+         "bytesSent":1000,"eventsBehind":4,"secondsBehind":2.5,"served":"cache","reason":"",
+         "client":"127.0.0.1:2","userAgent":"slow/1"}]})",
           .lag = R"({"resources":[{"resource":"pods","stages":[
         {"stage":"dispatch","count":9,"lastMinute":{"count":4,"p50Seconds":0.00025,
          "p90Seconds":0.001,"p99Seconds":0.002,"maxSeconds":1.5}},
@@ -38,12 +39,12 @@ std::string Rendered(const TopPages& pages, std::string_view sort = "behind") {
 TEST(TopTest, ShowsStreamsLagAndStuckObjects) {
   EXPECT_EQ(Rendered(Pages()),
             "STREAMS 2\n"
-            "RESOURCE          NAMESPACE  AGE    EVENTS  BYTES  BEHIND  LAG      CLIENT       "
-            "USER-AGENT\n"
-            "foos.example.com  team       3.0s   5       1000   4       2.5s     127.0.0.1:2  "
-            "slow/1\n"
-            "pods              *          12.0s  7       900    0       0.000ms  127.0.0.1:1  "
-            "quick/1\n"
+            "RESOURCE          NAMESPACE  AGE    EVENTS  BYTES  BEHIND  LAG      SERVED   "
+            "CLIENT       USER-AGENT\n"
+            "foos.example.com  team       3.0s   5       1000   4       2.5s     cache    "
+            "127.0.0.1:2  slow/1\n"
+            "pods              *          12.0s  7       900    0       0.000ms  options  "
+            "127.0.0.1:1  quick/1\n"
             "\n"
             "LAG of the last minute\n"
             "RESOURCE  STAGE     COUNT  P50      P90      P99      MAX\n"

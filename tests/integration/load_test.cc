@@ -212,8 +212,53 @@ TEST_P(LoadIntegrationTest, ForwardedWatchesEndWithTheirClients) {
     const auto watch = client_->Watch("/api/v1/secrets?watch=true&resourceVersion=0");
     EXPECT_EQ(watch->Next()->name, "s");
     EXPECT_EQ(server_.OpenWatches({.resource = "secrets"}), 1u);
+    EXPECT_EQ(weir_->Streams().size(), 1u);
   }
   EXPECT_TRUE(WaitFor([this] { return server_.OpenWatches({.resource = "secrets"}) == 0; }));
+  EXPECT_TRUE(WaitFor([this] { return weir_->Streams().empty(); }));
+}
+
+TEST_P(LoadIntegrationTest, AForwardedWatchIsAStreamWithItsReason) {
+  server_.Create("secrets", "default", ConfigMapBody("s", {}, {{"app", "x"}}));
+  server_.Create("pods", "default", ConfigMapBody("p"));
+  StartWeir();
+  const auto cached = client_->Watch(kInformer);
+  cached->UntilInitialEnd();
+  RequestHead head = client_->HeadOf("POST", "/api/v1/namespaces/default/pods/p/exec", {});
+  head.upgrade = "SPDY/3.1";
+  const auto tunnel = client_->Open(std::move(head));
+  EXPECT_EQ(tunnel->status(), 101);
+  const auto watch = client_->Watch(StrCat(
+      "/api/v1/namespaces/default/secrets?watch=true&resourceVersion=0&labelSelector=app%3Dx",
+      "&fieldSelector=metadata.name%21%3D", std::string(300, 'a')));
+  const std::optional<TestEvent> event = watch->Next();
+  ASSERT_TRUE(event.has_value());
+
+  std::vector<StreamRow> rows = weir_->Streams();
+  ASSERT_EQ(rows.size(), 2u) << "exec is no watch";
+  if (rows[0].resource == "secrets") std::swap(rows[0], rows[1]);
+  EXPECT_EQ(rows[0].reason, ForwardReason::kNone);
+  EXPECT_EQ(rows[0].resource, "configmaps");
+  const StreamRow& row = rows[1];
+  EXPECT_EQ(row.reason, ForwardReason::kNeverCached);
+  EXPECT_EQ(row.resource, "secrets");
+  EXPECT_EQ(row.namespace_name, "default");
+  EXPECT_EQ(row.label_selector, "app=x");
+  EXPECT_EQ(row.field_selector, StrCat("metadata.name!=", std::string(241, 'a'))) << "cut";
+  EXPECT_EQ(row.user_agent, "test-client/1.0");
+  EXPECT_THAT(row.client, testing::StartsWith("127.0.0.1:"));
+  EXPECT_GT(row.age, absl::ZeroDuration());
+  EXPECT_EQ(row.bytes_sent, event->frame.size());
+}
+
+TEST_P(LoadIntegrationTest, AWatchThatHasNotBegunIsAStream) {
+  StartWeir();
+  server_.Inject(
+      {.match = {.verb = "watch", .resource = "secrets"}, .kind = FakeFault::Kind::kSilence});
+  const auto watch = client_->Watch("/api/v1/watch/secrets");
+  ASSERT_TRUE(WaitFor([this] { return weir_->Streams().size() == 1; }));
+  EXPECT_EQ(weir_->Streams()[0].reason, ForwardReason::kSubresource) << "of a deprecated path";
+  EXPECT_EQ(weir_->Streams()[0].bytes_sent, 0u);
 }
 
 TEST_P(LoadIntegrationTest, UnreadCacheIsDroppedAfterAWhile) {
