@@ -17,6 +17,11 @@ namespace {
 
 enum class Kind { kCounter, kGauge, kHistogram };
 
+// A scrape has no more samples than this, and those of the series that stand for what there is no
+// room for: a few for each family. Below the sampleLimit of deploy/monitoring/podmonitor.yaml,
+// beyond which Prometheus takes none of them.
+constexpr size_t kMaxSamples = 40'000;
+
 using AnyMetric = std::variant<const Counter*, const Gauge*, const Histogram*>;
 
 // What the handles of one name and one set of labels add up to.
@@ -76,6 +81,11 @@ constexpr Kind KindOf() {
   if constexpr (std::is_same_v<Metric, Counter>) return Kind::kCounter;
   if constexpr (std::is_same_v<Metric, Gauge>) return Kind::kGauge;
   return Kind::kHistogram;
+}
+
+// Lines of a scrape for one series; a histogram has a sum and a count, too.
+constexpr size_t SamplesOf(Kind kind) {
+  return kind == Kind::kHistogram ? Histogram::kBuckets + 2 : 1;
 }
 
 std::string_view TypeName(Kind kind) {
@@ -177,11 +187,16 @@ void AppendOpenMetricsHead(std::string& out, std::string_view name, const Family
   StrAppend(out, "# HELP ", name, " ", Escaped(family.help, true), "\n");
 }
 
-// Into a series that stands for all that there is no room for.
-void Fold(StatsLabels& labels) {
+// Into a series that stands for all that there is no room for; whether that is another.
+bool Fold(StatsLabels& labels) {
+  bool folded = false;
   for (auto& [key, value] : labels) {
-    if (key == "resource") value = "other";
+    if (key == "resource" && value != "other") {
+      value = "other";
+      folded = true;
+    }
   }
+  return folded;
 }
 
 bool Includes(const StatsLabels& all, const StatsLabels& wanted) {
@@ -241,7 +256,10 @@ uint64_t Histogram::count() const {
 
 struct StatsRegistry::Families {
   mutable std::mutex mutex;
-  std::map<std::string, Family, std::less<>> by_name;  // Guarded by `mutex`.
+  // Guarded by `mutex`.
+  std::map<std::string, Family, std::less<>> by_name;
+  size_t samples = 0;     // Of all of them.
+  CounterHandle refused;  // Destroyed first, as it is in by_name.
 
   template <typename Metric>
   Handle<Metric> Add(std::string_view name, std::string_view help, StatsLabels labels) {
@@ -254,13 +272,19 @@ struct StatsRegistry::Families {
     }
     Family& family = it->second;
     WEIR_CHECK(family.kind == KindOf<Metric>());
-    if (family.series.size() >= kMaxSeries && !family.series.contains(labels)) Fold(labels);
-    family.series[labels].live.emplace_back(metric.get());
+    if (!family.series.contains(labels) && !HasRoom(family) && Fold(labels)) refused->Add();
+    const auto [series, added] = family.series.try_emplace(labels);
+    if (added) samples += SamplesOf(family.kind);
+    series->second.live.emplace_back(metric.get());
     // Families are never erased, so the deleter may keep the reference.
     return {metric.release(), [this, &family, labels = std::move(labels)](Metric* gone) {
               Retire(family, labels, gone);
               delete gone;
             }};
+  }
+
+  bool HasRoom(const Family& family) const {
+    return family.series.size() < kMaxSeries && samples + SamplesOf(family.kind) <= kMaxSamples;
   }
 
   template <typename Metric>
@@ -270,7 +294,10 @@ struct StatsRegistry::Families {
     Series& series = it->second;
     std::erase(series.live, AnyMetric(gone));
     if constexpr (std::is_same_v<Metric, Gauge>) {
-      if (series.live.empty()) family.series.erase(it);
+      if (series.live.empty()) {
+        family.series.erase(it);
+        samples -= SamplesOf(family.kind);
+      }
     } else {
       series.retired.Add(gone);
     }
@@ -280,7 +307,11 @@ struct StatsRegistry::Families {
   }
 };
 
-StatsRegistry::StatsRegistry() : families_(std::make_unique<Families>()) {}
+StatsRegistry::StatsRegistry() : families_(std::make_unique<Families>()) {
+  families_->refused = AddCounter("weir_base_refused_series_total",
+                                  "Registrations of a series that was counted under resource "
+                                  "\"other\", as there was no room for another.");
+}
 StatsRegistry::~StatsRegistry() = default;
 
 CounterHandle StatsRegistry::AddCounter(std::string_view name, std::string_view help,

@@ -93,8 +93,9 @@ class StatsRegistry {
   template <typename Metric>
   using Handle = std::unique_ptr<Metric, std::function<void(Metric*)>>;
 
-  // A family has no more series than this. What comes after them has "other" as its resource: what
-  // was counted of resources that are long gone stays in the sums, and clients choose names.
+  // A family has no more series than this, and all together no more than 40,000 samples: see
+  // stats.cc. What comes after them has "other" as its resource, and is counted: what was counted
+  // of resources that are long gone stays in the sums, and clients choose names.
   static constexpr size_t kMaxSeries = 1000;
 
   // `help` of the first registration of a name wins. Labels: fixed, never a value that a client
