@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/server/server.h"
 
+#include <condition_variable>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <mutex>
 #include <sstream>
 #include <thread>
 
+#include "absl/cleanup/cleanup.h"
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -42,6 +45,57 @@ int ConnectTo(uint16_t port) {
   return connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0 ? fd : -1;
 }
 
+// Holds a worker's loop at the event of the object "hold" until it is let go: only a filter that
+// blocks can do that to a running server, and none is built into it.
+class Hold {
+ public:
+  NewFilters Filters() {
+    return [this](const GroupVersionResource&, FilterChainStats& stats) {
+      std::vector<NamedFilter> filters;
+      filters.push_back({"hold", std::make_unique<Filter>(*this)});
+      return std::make_unique<FilterChain>(std::move(filters), stats);
+    };
+  }
+  void WaitUntilHeld() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return held_; });
+  }
+  void LetGo() {
+    const std::lock_guard lock(mutex_);
+    released_ = true;
+    changed_.notify_all();
+  }
+  // Whether a worker stands still, now.
+  bool held() {
+    const std::lock_guard lock(mutex_);
+    return held_;
+  }
+
+ private:
+  class Filter : public EventFilter {
+   public:
+    explicit Filter(Hold& hold) : hold_(hold) {}
+    absl::StatusOr<ObjectPtr> Rewrite(ObjectPtr object) override {
+      if (object->name() == "hold") hold_.Wait();
+      return object;
+    }
+
+   private:
+    Hold& hold_;
+  };
+  void Wait() {
+    std::unique_lock lock(mutex_);
+    held_ = true;
+    changed_.notify_all();
+    changed_.wait(lock, [this] { return released_; });
+    held_ = false;
+  }
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool held_ = false, released_ = false;
+};
+
 // The server as `weir run` runs it, stopped by the signal that a kubelet sends.
 class ServerTest : public testing::Test {
  protected:
@@ -69,7 +123,7 @@ class ServerTest : public testing::Test {
     return target;
   }
   void Start(UpstreamTarget target) {
-    auto server = Server::Create(config_, std::move(target), "team-a", NoFilters);
+    auto server = Server::Create(config_, std::move(target), "team-a", new_filters_);
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
     thread_ = std::thread([this] { result_ = server_->Run(); });
@@ -102,6 +156,7 @@ class ServerTest : public testing::Test {
   FakeApiServer api_;
   std::string root_;
   Config config_;
+  NewFilters new_filters_ = NoFilters;
   std::unique_ptr<Server> server_;
   std::unique_ptr<TestClient> admin_;
   std::thread thread_;
@@ -190,6 +245,45 @@ TEST_F(ServerTest, AdminPagesShowWhatIsGoingOn) {
     EXPECT_THAT(page, testing::Not(HasSubstr("hunter2")));
     EXPECT_THAT(page, testing::Not(HasSubstr("owner-token")));
   }
+}
+
+// What is compared is who comes first, not how long it takes: the worker stands still until the
+// last answer is there.
+TEST_F(ServerTest, AdminPagesAnswerWhileAWorkerStandsStill) {
+  Hold hold;
+  const auto let_go = absl::MakeCleanup([&] {
+    hold.LetGo();
+    StopAndWait();
+  });
+  new_filters_ = hold.Filters();
+  config_.concurrency = 1;
+  StartReady();
+  const auto client = NewClient();
+  const auto watch = client->Watch(kInformer);
+  EXPECT_EQ(watch->UntilInitialEnd().size(), 1u);
+  api_.Create("configmaps", "default", ConfigMapBody("hold"));
+  hold.WaitUntilHeld();
+
+  std::vector<std::pair<std::string, std::unique_ptr<TestWatch>>> asked;
+  for (const char* page : {"/streams", "/caches", "/clients", "/changes"}) {
+    asked.emplace_back(page, admin_->Watch(page));
+  }
+  for (const char* page : {"/livez", "/readyz", "/metrics", "/lag", "/objects/stuck", "/"}) {
+    EXPECT_EQ(admin_->Get(page).status, 200) << page;
+  }
+  for (const auto& [page, answer] : asked) {
+    EXPECT_EQ(answer->status(), 503) << page;
+    EXPECT_EQ(answer->WaitForEnd(), TestWatch::State::kEnded);
+    EXPECT_THAT(answer->Body(), HasSubstr("no answer within 5s from worker 0: its loop is busy"))
+        << page;
+  }
+  EXPECT_TRUE(hold.held()) << "all of that while it stood still";
+
+  hold.LetGo();
+  const TestResponse streams = admin_->Get("/streams");
+  EXPECT_EQ(streams.status, 200);
+  EXPECT_THAT(streams.body, HasSubstr("test-client/1.0"));
+  EXPECT_EQ(watch->Next()->name, "hold");
 }
 
 TEST_F(ServerTest, IsNotReadyBeforeTheApiServerHasAnswered) {
