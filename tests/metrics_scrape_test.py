@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Scrapes a real Weir in front of the API server simulator, as Prometheus does.
 
-promtool lints the names and parses both formats; both have the same series; and every label that
-alerts.yaml and dashboard.json select or group by is one that the scraped series have.
+promtool lints the names and parses both formats; both have the same series; every label that
+alerts.yaml and dashboard.json select or group by is one that the scraped series have; and a client
+that invents names, verbs and bytes finds none of them in a label.
 
   tests/metrics_scrape_test.py [--weir PROGRAM] [--simulator PROGRAM]
 
@@ -21,6 +22,7 @@ import json
 import pathlib
 import re
 import shutil
+import socket
 import ssl
 import subprocess
 import tempfile
@@ -43,6 +45,11 @@ LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 # Resources that the simulator has; one of them is read in two representations.
 READS = ["/api/v1/configmaps?resourceVersion=0", "/api/v1/namespaces?resourceVersion=0",
          "/api/v1/namespaces/default/configmaps/object-1"]
+MIB = 1 << 20
+# No resource can have that name; one that is possible is a label, and their number is bounded.
+MADE_UP = b"made_up"
+MAX_LABEL = 400  # A resource's name and its group's.
+MAX_ADDED = 100
 
 
 def scrape(weir, accept):
@@ -50,7 +57,7 @@ def scrape(weir, accept):
     with contextlib.closing(connection):
         connection.request("GET", "/metrics", headers={"Accept": accept})
         answer = connection.getresponse()
-        return answer.getheader("Content-Type"), answer.read().decode()
+        return answer.getheader("Content-Type"), answer.read().decode(errors="replace")
 
 
 def ask(weir, path, method="GET", body=None):
@@ -76,6 +83,54 @@ def read_and_write(weir):
             '{"data":{"written":"here"}}')[0].close()
         seen = 'weir_record_own_events_total{resource="configmaps"} 1'
         wait_for("the flight recorder", lambda: seen in scrape(weir, "*/*")[1])
+
+
+def odd_requests():
+    """What no program means to ask; the marker is what a client has made up."""
+    selects = b"?watch=1&labelSelector=%s%%3D%%22%%0a&resourceVersion=0" % MADE_UP
+    paths = [b"/api/v1/%FF", b"/api/v1/%FF?watch=1", b"/api/v1/%00/%0a/%22", b"/apis/%22%7D%20/v1/x",
+             b"/api/v1/" + MADE_UP.upper(), b"/api/v1/%s_%%22" % MADE_UP, b"/%s" % MADE_UP,
+             b"/apis/%s.%%C3%%28/v1/a" % MADE_UP, b"/api/v1/configmaps" + selects,
+             b"/api/v1/namespaces/%s/%%5C/x/%s" % (MADE_UP, MADE_UP), b"/api//v1/../%s" % MADE_UP,
+             b"/api/v1/\xff\"\x5c" + MADE_UP, b"/api/v1/" + b"x" * 60_000 + MADE_UP,
+             b"/api/v1/" + b"x" * 300 + MADE_UP, b"/apis/" + b"y" * 300 + b"/v1/" + MADE_UP,
+             b"/api/v1/" + b"z" * MIB + MADE_UP]
+    for path in paths:
+        yield b"GET", path, MADE_UP
+    for verb in (MADE_UP, MADE_UP.upper(), b"WATCH", b"V" * 1000 + MADE_UP, b"a.b-c", b"OPTIONS"):
+        yield verb, b"/api/v1/pods/" + verb, MADE_UP
+        # There the verb is the method, whatever that is.
+        yield verb, b"/version", MADE_UP
+    for agent in (b'%s"} 1\\' % MADE_UP, b"\xff\xfe" + MADE_UP, b"", MADE_UP * 5_000):
+        yield b"GET", b"/api/v1/configmaps?watch=1&resourceVersion=0", agent
+
+
+def ask_oddly(weir):
+    """Each on a connection of its own: what becomes of it is Weir's to say, but something does."""
+    context = ssl.create_default_context(cafile=weir.client_dir / "ca.crt")
+    token = (weir.client_dir / "token").read_bytes().strip()
+    for verb, path, agent in odd_requests():
+        with socket.create_connection(("127.0.0.1", weir.port), timeout=30) as plain, \
+                context.wrap_socket(plain, server_hostname="127.0.0.1") as connection:
+            # It may refuse before all of it is there.
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError, ssl.SSLError):
+                connection.sendall(b"%s %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n"
+                                   b"User-Agent: %s\r\n\r\n" % (verb, path, token, agent))
+                if not connection.recv(1):
+                    yield f"{verb[:50]} {path[:50]}: no answer"
+
+
+def check_odd(before, after):
+    """Series there may be more, by what Weir knows: none by what the client made up."""
+    if MADE_UP.decode() in after.lower():
+        yield "a label has what a client has made up"
+    for name, labels, _ in samples(after):
+        for key, value in labels.items():
+            if len(value) > MAX_LABEL or not value.isascii() or not value.isprintable():
+                yield f"{name} has the label {key}={value[:100]!r}"
+    added = len(keys(after) - keys(before))
+    if added > MAX_ADDED:
+        yield f"{added} more series for {len(list(odd_requests()))} odd requests"
 
 
 def samples(text):
@@ -146,6 +201,8 @@ def check_labels(text):
 
 def check(weir, directory):
     yield from read_and_write(weir)
+    before = scrape(weir, "*/*")[1]
+    yield from ask_oddly(weir)
     plain_type, plain = scrape(weir, "*/*")
     open_type, opened = scrape(weir, OPEN_METRICS)
     if "version=0.0.4" not in plain_type or "openmetrics-text; version=1.0.0" not in open_type:
@@ -157,6 +214,7 @@ def check(weir, directory):
     yield from promtool(["check", "metrics"], plain)
     yield from parse_open_metrics(opened, directory)
     yield from check_labels(plain)
+    yield from check_odd(before, plain)
 
 
 def main():
