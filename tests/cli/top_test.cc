@@ -118,7 +118,8 @@ TEST(TopTest, BadFlagsAreNamed) {
     return std::string(MessageOf(options.status()));
   };
   EXPECT_THAT(says({.admin = "nowhere"}), HasSubstr("--admin"));
-  EXPECT_THAT(says({.sort = "colour"}), HasSubstr("--sort: \"colour\" is none of resource, age, events"));
+  EXPECT_THAT(says({.sort = "colour"}),
+              HasSubstr("--sort: \"colour\" is none of resource, age, events"));
   EXPECT_THAT(says({.interval = "fast"}), HasSubstr("--interval: \"fast\""));
   EXPECT_THAT(says({.interval = "1ms"}), HasSubstr("--interval"));
   EXPECT_THAT(says({.output = "yaml"}), HasSubstr("-o: \"yaml\""));
