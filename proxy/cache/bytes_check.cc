@@ -60,9 +60,8 @@ void BytesCheck::OnTurn() {
   if (!refusal.ok()) return callbacks_.on_refused(refusal, *asked_at_);
   asked_at_ = env_.dispatcher.Now();
   env_.stats.lists->Add();
-  request_ =
-      env_.source.List({.version = at_least_, .exact = false},
-                       [this](absl::StatusOr<ObjectList> listed) { OnListed(std::move(listed)); });
+  request_ = env_.source.List(
+      at_least_, [this](absl::StatusOr<ObjectList> listed) { OnListed(std::move(listed)); });
 }
 
 void BytesCheck::OnListed(absl::StatusOr<ObjectList> listed) {

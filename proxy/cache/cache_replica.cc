@@ -169,7 +169,6 @@ void CacheReplica::WantCurrent(ResourceVersion at_least) {
   core_->outlets_.ask([at_least](Cacher& cacher) { cacher.WantCurrent(at_least); });
 }
 MonotonicTime CacheReplica::current_as_of() const { return core_->traits_.current_as_of; }
-std::optional<MonotonicTime> CacheReplica::past_at() const { return core_->traits_.past_at; }
 
 void CacheReplica::WantAccess(ReadVerb verb) {
   core_->outlets_.ask([verb](Cacher& cacher) { cacher.WantAccess(verb); });

@@ -74,9 +74,6 @@ class CacheReplica {
   // newest() is at least as new as the API server's state was at this moment: the start of the
   // last consistent proof that succeeded. The default value before the first one.
   MonotonicTime current_as_of() const;
-  // When it began with a state that may have been long past by then, for the sake of a reader that
-  // goes on from there: for others it has to be proved current since. nullopt: it did not.
-  std::optional<MonotonicTime> past_at() const;
   const Access& access(ReadVerb verb) const;
   // Has the API server asked again for access(verb); on_change comes with the answer, never if it
   // fails.

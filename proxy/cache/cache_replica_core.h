@@ -25,7 +25,6 @@ struct CacheTraits {
   MonotonicTime health_changed;
   std::optional<bool> stream_list;
   MonotonicTime current_as_of;
-  std::optional<MonotonicTime> past_at;
   AccessTable access;
 };
 

@@ -71,8 +71,7 @@ Cacher::Cacher(Environment environment, CacheKey key, ListerWatcherPtr source,
            .stats = stats_,
            .options = env_.options,
            .resource = key_.resource.Name(),
-           .floor = env_.floors.Get(key_.resource),
-           .begin = env_.begin},
+           .floor = env_.floors.Get(key_.resource)},
           {.on_snapshot = [this](Reflector::Snapshot s) { return OnSnapshot(std::move(s)); },
            .on_events = [this](std::vector<WatchEvent> e) { return OnEvents(std::move(e)); },
            .on_bytes = [this](const SnapshotMap& objects) { OnBytes(objects); },
@@ -207,7 +206,6 @@ void Cacher::OnHealth(bool healthy) {
 }
 
 void Cacher::LearnTraits(Reflector::Snapshot& snapshot) {
-  traits_.past_at = snapshot.past ? std::optional(env_.dispatcher.Now()) : std::nullopt;
   ObjectPtr any;
   builder_.objects().Scan({}, false, [&any](const ObjectPtr& object) {
     any = object;

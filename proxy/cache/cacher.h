@@ -36,7 +36,6 @@ class Cacher {
     StatsRegistry& registry;
     VersionFloors& floors;
     const CacherOptions& options;
-    ResourceVersion begin = {};  // See Reflector.
   };
   // REQUIRES: the environment outlives it.
   Cacher(Environment environment, CacheKey key, ListerWatcherPtr source,

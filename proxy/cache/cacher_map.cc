@@ -21,9 +21,8 @@ void CacherMap::SetPeers(const std::vector<CacherMap*>& peers) {
 
 void CacherMap::Stop() { core_->Stop(); }
 
-CacheReplica* CacherMap::Get(const CacheKey& key, const Narrowing& narrowing,
-                             ResourceVersion begin) {
-  return core_->Get(key, narrowing, begin);
+CacheReplica* CacherMap::Get(const CacheKey& key, const Narrowing& narrowing) {
+  return core_->Get(key, narrowing);
 }
 CacheReplica* CacherMap::Find(const CacheKey& key, const Narrowing& narrowing) {
   return core_->Find(key, narrowing);

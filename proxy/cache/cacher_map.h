@@ -64,10 +64,8 @@ class CacherMap {
   // The replica of this very key, or a synced one that holds more (no selectors, all namespaces,
   // whole objects) and the same encoding, as far as `narrowing` allows; made if there is none.
   // Valid in this turn, longer if subscribed to. nullptr: recently unavailable, too many caches or
-  // bytes: forward. `begin`: where the reader wants to go on from. If there is nothing of this key
-  // on any worker yet, its cache begins there, as far as the API server can still tell.
-  CacheReplica* Get(const CacheKey& key, const Narrowing& narrowing = {},
-                    ResourceVersion begin = {});
+  // bytes: forward.
+  CacheReplica* Get(const CacheKey& key, const Narrowing& narrowing = {});
   // As Get, but never makes one.
   CacheReplica* Find(const CacheKey& key, const Narrowing& narrowing = {});
 

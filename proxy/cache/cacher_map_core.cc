@@ -59,8 +59,7 @@ CacherMap::Core& CacherMap::Core::HomeOf(const CacheKey& key) {
 
 // The side of the readers.
 
-CacheReplica* CacherMap::Core::Get(const CacheKey& key, const Narrowing& narrowing,
-                                   ResourceVersion begin) {
+CacheReplica* CacherMap::Core::Get(const CacheKey& key, const Narrowing& narrowing) {
   thread_.Check();
   if (CacheReplica* const found = Find(key, narrowing)) return found;
   if (stopped_ || RecentlyUnavailable(key)) return nullptr;
@@ -68,7 +67,7 @@ CacheReplica* CacherMap::Core::Get(const CacheKey& key, const Narrowing& narrowi
     refused_->Add();
     return nullptr;
   }
-  return Make(key, begin);
+  return Make(key);
 }
 
 // Asks the registry, which knows the Cachers of every worker: this is once per new cache.
@@ -179,7 +178,7 @@ bool CacherMap::Core::RecentlyUnavailable(const CacheKey& key) {
   return false;
 }
 
-CacheReplica* CacherMap::Core::Make(const CacheKey& key, ResourceVersion begin) {
+CacheReplica* CacherMap::Core::Make(const CacheKey& key) {
   const uint64_t id = next_id_++;
   auto slot = std::make_unique<Slot>();
   slot->key = key;
@@ -202,7 +201,7 @@ CacheReplica* CacherMap::Core::Make(const CacheKey& key, ResourceVersion begin) 
   const Attachment attachment{.worker = this, .id = id, .readers = replica->core().readers()};
   replicas_.emplace(key, slot.get());
   slots_.emplace(id, std::move(slot));
-  Send(HomeOf(key), [key, attachment, begin](Core& home) { home.Attach(key, attachment, begin); });
+  Send(HomeOf(key), [key, attachment](Core& home) { home.Attach(key, attachment); });
   return replica;
 }
 
@@ -264,15 +263,14 @@ void CacherMap::Core::Lose(uint64_t id, absl::Status reason) {
 
 // The side of the Cachers.
 
-CacherHome& CacherMap::Core::HomeFor(const CacheKey& key, ResourceVersion begin) {
+CacherHome& CacherMap::Core::HomeFor(const CacheKey& key) {
   const auto it = homes_.find(key);
   if (it != homes_.end()) return *it->second;
   auto home =
       std::make_unique<CacherHome>(Cacher::Environment{.dispatcher = env_.dispatcher,
                                                        .registry = env_.registry,
                                                        .floors = *floors_,
-                                                       .options = env_.options,
-                                                       .begin = begin},
+                                                       .options = env_.options},
                                    key, env_.new_source(key), env_.new_filters(key.resource), *this,
                                    [this, key] { DropHome(key); });
   home->Start();
@@ -291,9 +289,9 @@ void CacherMap::Core::LeaveHome(std::unique_ptr<CacherHome> home) {
   Leave(std::move(home));
 }
 
-void CacherMap::Core::Attach(const CacheKey& key, Attachment attachment, ResourceVersion begin) {
+void CacherMap::Core::Attach(const CacheKey& key, Attachment attachment) {
   thread_.Check();
-  HomeFor(key, begin).Attach(std::move(attachment));
+  HomeFor(key).Attach(std::move(attachment));
 }
 
 void CacherMap::Core::Detach(const CacheKey& key, const Attachment& attachment) {

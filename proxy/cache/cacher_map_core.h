@@ -23,7 +23,7 @@ class CacherMap::Core {
   const std::shared_ptr<VersionFloors>& floors() const { return floors_; }
   void Stop();
 
-  CacheReplica* Get(const CacheKey& key, const Narrowing& narrowing, ResourceVersion begin);
+  CacheReplica* Get(const CacheKey& key, const Narrowing& narrowing);
   CacheReplica* Find(const CacheKey& key, const Narrowing& narrowing);
   void ForEachOf(const GroupVersionResource& resource,
                  const std::function<void(const CacheReplica&)>& visit) const;
@@ -34,7 +34,7 @@ class CacherMap::Core {
   // Between workers. Runs `message` there: at once if that is this one, else by Post.
   void Send(Core& to, absl::AnyInvocable<void(Core&)> message);
   // To the home of `key`.
-  void Attach(const CacheKey& key, Attachment attachment, ResourceVersion begin);
+  void Attach(const CacheKey& key, Attachment attachment);
   void Detach(const CacheKey& key, const Attachment& attachment);
   void Ask(const CacheKey& key, const std::function<void(Cacher&)>& request);
   // To the worker that has the replica. Without effect once that has detached.
@@ -56,14 +56,14 @@ class CacherMap::Core {
   CacheReplica* FindExact(const CacheKey& key);
   CacheReplica* FindWider(const CacheKey& key, const Narrowing& narrowing);
   CacheReplica* FindSynced(const CacheKey& key);
-  CacheReplica* Make(const CacheKey& key, ResourceVersion begin);
+  CacheReplica* Make(const CacheKey& key);
   bool RecentlyUnavailable(const CacheKey& key);
   void OnIdle(uint64_t id);
   void OnReaders(uint64_t id);
   void Retire(uint64_t id);
   bool MakeRoom();
   void Evict(const CacheKey& key);
-  CacherHome& HomeFor(const CacheKey& key, ResourceVersion begin);
+  CacherHome& HomeFor(const CacheKey& key);
   void DropHome(const CacheKey& key);
   void LeaveHome(std::unique_ptr<CacherHome> home);
   // Destroys it in a later turn: it may be among those that call.

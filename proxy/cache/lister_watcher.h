@@ -55,11 +55,6 @@ class WatchHandler {
   virtual void OnWatchClosed(absl::Status status) = 0;
 };
 
-struct ListRequest {
-  ResourceVersion version;  // Not set: resourceVersion=0, whatever the server has.
-  bool exact = false;       // Of this version, not of any later one.
-};
-
 struct WatchRequest {
   ResourceVersion since;             // Not set: resourceVersion="" (stream-list only).
   bool send_initial_events = false;  // Stream-list (KEP-3157), with NotOlderThan.
@@ -76,8 +71,9 @@ class ListerWatcher {
   using ListCallback = std::function<void(absl::StatusOr<ObjectList>)>;
   virtual ~ListerWatcher() = default;
 
-  // Reads all objects.
-  [[nodiscard]] virtual RequestHandle List(const ListRequest& request, ListCallback done) = 0;
+  // Reads all objects at `at_least` or any later version (not set: resourceVersion=0, whatever
+  // the server has).
+  [[nodiscard]] virtual RequestHandle List(ResourceVersion at_least, ListCallback done) = 0;
   // REQUIRES: `handler` outlives the returned request.
   [[nodiscard]] virtual RequestHandle Watch(const WatchRequest& request, WatchHandler& handler) = 0;
   // Reads as little as shows how this resource's LIST is framed (limit=1). Needed only for custom

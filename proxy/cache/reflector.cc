@@ -25,7 +25,6 @@ Reflector::Reflector(Environment environment, Callbacks callbacks)
       deadline_timer_(env_.dispatcher.CreateTimer([this] { OnDeadline(); })),
       backoff_(env_.options.backoff),
       resume_backoff_(kResume),
-      begin_(env_.begin),
       last_(env_.floor),
       bytes_check_(
           {.dispatcher = env_.dispatcher,
@@ -94,9 +93,7 @@ void Reflector::TakeStep() {
   asked_at_ = env_.dispatcher.Now();
   opened_ = false;
   any_event_ = false;
-  at_begin_ = false;
   if (next_ == Step::kWatch) return StartWatch();
-  if (begin_.is_set() && begin_ >= last_) return StartListAtBegin();
   const bool list = std::exchange(list_next_, false);
   if (list || !stream_list_works_) return StartList();
   StartStreamList();
@@ -117,17 +114,7 @@ void Reflector::StartList() {
   by_stream_list_ = false;
   env_.stats.lists->Add();
   request_ =
-      env_.source.List({.version = std::max(last_, list_floor_), .exact = false},
-                       [this](absl::StatusOr<ObjectList> listed) { OnListed(std::move(listed)); });
-}
-
-void Reflector::StartListAtBegin() {
-  phase_ = Phase::kListing;
-  by_stream_list_ = false;
-  at_begin_ = true;
-  env_.stats.lists->Add();
-  request_ =
-      env_.source.List({.version = begin_, .exact = true},
+      env_.source.List(std::max(last_, list_floor_),
                        [this](absl::StatusOr<ObjectList> listed) { OnListed(std::move(listed)); });
 }
 
@@ -197,17 +184,14 @@ void Reflector::OnWatchClosed(absl::Status status) {
 
 void Reflector::OnListed(absl::StatusOr<ObjectList> listed) {
   if (phase_ != Phase::kListing) return;
-  if (!listed.ok()) {
-    return at_begin_ ? OnListAtBeginFailed(listed.status()) : OnListFailed(listed.status());
-  }
+  if (!listed.ok()) return OnListFailed(listed.status());
   callbacks_.on_warnings(std::move(listed->warnings));
   callbacks_.on_access(ReadVerb::kList, true, asked_at_);
   Snapshot snapshot{.version = listed->version,
                     .objects = {},
                     .envelope = std::move(listed->envelope),
                     .api_version = "",
-                    .kind = "",
-                    .past = at_begin_};
+                    .kind = ""};
   for (ObjectPtr& item : listed->items) snapshot.objects.Put(std::move(item));
   if (HandOver(std::move(snapshot))) Schedule(Step::kWatch, absl::ZeroDuration());
 }
@@ -256,9 +240,7 @@ bool Reflector::HandOver(Snapshot snapshot) {
   if (synced_) env_.stats.relists->Add();
   synced_ = true;
   last_ = watched_ = version;
-  begin_ = {};
-  // A version that was past already may expire at once, and the next one will not.
-  if (!at_begin_) last_sync_ = env_.dispatcher.Now();
+  last_sync_ = env_.dispatcher.Now();
   denied_since_.reset();
   return true;
 }

@@ -27,7 +27,6 @@ class Reflector : private WatchHandler {
     SnapshotMap objects;
     std::optional<ListEnvelope> envelope;  // Of a LIST.
     std::string api_version, kind;         // As far as they are known.
-    bool past = false;                     // Asked for as it was, by Environment::begin.
   };
   struct Callbacks {
     // Error: refused, ask again later.
@@ -54,10 +53,6 @@ class Reflector : private WatchHandler {
     const CacherOptions& options;
     std::string resource;   // For the log.
     ResourceVersion floor;  // The first snapshot must be at least as new.
-    // Where a reader waits to go on from: the first snapshot is to be of this very version, if it
-    // is not before the floor and the source still has it. It may be long past: what others have
-    // been shown meanwhile is for the reader of the snapshot to look at.
-    ResourceVersion begin = {};
   };
   // REQUIRES: all that is referred to outlives it.
   Reflector(Environment environment, Callbacks callbacks);
@@ -88,8 +83,6 @@ class Reflector : private WatchHandler {
   void TakeStep();
   void StartStreamList();
   void StartList();
-  // Until there was an answer, whatever that says.
-  void StartListAtBegin();
   void StartWatch();
   void OnDeadline();
   void SetHealthy(bool healthy);
@@ -104,7 +97,6 @@ class Reflector : private WatchHandler {
 
   // What went wrong, and what follows from it: reflector_failures.cc.
   void OnListFailed(const absl::Status& status);
-  void OnListAtBeginFailed(const absl::Status& status);
   void OnStreamListFailed(const absl::Status& status);
   void OnWatchFailed(const absl::Status& status);
   // The connection failed under a watch that was of use.
@@ -133,7 +125,6 @@ class Reflector : private WatchHandler {
   Backoff resume_backoff_;  // After watches that were of use and broke off.
   std::string trouble_;     // Why it waits.
 
-  ResourceVersion begin_;  // Until it has been answered.
   bool synced_ = false;
   bool healthy_ = false;
   ResourceVersion last_;        // The state at this version is known; before that the floor.
@@ -151,7 +142,6 @@ class Reflector : private WatchHandler {
   MonotonicTime asked_at_;
   bool opened_ = false;
   bool any_event_ = false;
-  bool at_begin_ = false;
   MonotonicTime opened_at_;
   absl::Duration lifetime_;
   // Since the last watch that was of use.

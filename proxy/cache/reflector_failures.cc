@@ -36,15 +36,6 @@ void Reflector::OnListFailed(const absl::Status& status) {
   RetryLater(Step::kSync, status);
 }
 
-// What is not there, or not allowed, may be had in the usual way.
-void Reflector::OnListAtBeginFailed(const absl::Status& status) {
-  if (IsUnavailable(status) || IsTooManyRequests(status)) return RetryLater(Step::kSync, status);
-  begin_ = {};
-  LogInfo("cannot begin at the version of a client's watch; will read what there is now",
-          {{"resource", env_.resource}, {"because", MessageOf(status)}});
-  Schedule(Step::kSync, absl::ZeroDuration());
-}
-
 void Reflector::OnStreamListFailed(const absl::Status& status) {
   if (IsDenial(status)) return OnDenied(status);
   denied_since_.reset();

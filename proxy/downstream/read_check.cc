@@ -60,12 +60,6 @@ bool ProvedSince(const CacheReplica& replica, MonotonicTime since, MonotonicTime
          now - replica.healthy_since_or_lost_at() >= kLongUp;
 }
 
-std::optional<MonotonicTime> UnclearSince(const CacheReplica& replica, const ReadMoment& moment) {
-  // Nothing is before everything.
-  const std::optional<MonotonicTime> unclear = std::max(moment.told.unclear, replica.past_at());
-  return unclear.has_value() ? std::min(*unclear, moment.arrived) : unclear;
-}
-
 // "Not older than" what was asked for, nor than what had been told when the request came; what is
 // told later does not bind it, so that it cannot be put off for ever.
 ReadVerdict CheckVersion(const Decision& decision, const CacheReplica& replica,
@@ -84,9 +78,10 @@ ReadVerdict CheckVersion(const Decision& decision, const CacheReplica& replica,
     verdict.soon = true;
     return verdict;
   }
-  const std::optional<MonotonicTime> unclear = UnclearSince(replica, moment);
-  if (!unclear.has_value() || ProvedSince(replica, *unclear, moment.now)) return Serve();
-  return Wait(ForwardReason::kNotCurrent, Want::kCurrent);
+  if (!moment.told.unclear.has_value()) return Serve();
+  const MonotonicTime since = std::min(*moment.told.unclear, moment.arrived);
+  return ProvedSince(replica, since, moment.now) ? Serve()
+                                                 : Wait(ForwardReason::kNotCurrent, Want::kCurrent);
 }
 
 ReadVerdict CheckFreshness(const Decision& decision, const CacheReplica& replica,
@@ -99,19 +94,7 @@ ReadVerdict CheckFreshness(const Decision& decision, const CacheReplica& replica
   return replica.upstream_healthy() ? Serve() : Forward(ForwardReason::kNotCurrent);
 }
 
-// Of other watches than stream-lists, too, the initial events have an end bookmark where the API
-// server has stream-lists. Of a cache that began in another way that may not be known.
-bool EndBookmarkUnknown(const Decision& decision, const CacheReplica& replica) {
-  return decision.initial_events && decision.bookmarks && !decision.stream_list &&
-         !replica.stream_list().has_value();
-}
-
 }  // namespace
-
-ResourceVersion ResumesAt(const Decision& decision) {
-  const bool watch = decision.kind == Decision::Kind::kWatch && !decision.initial_events;
-  return watch ? decision.at_least : ResourceVersion();
-}
 
 ReadVerb VerbOf(Decision::Kind kind) {
   if (kind == Decision::Kind::kGet) return ReadVerb::kGet;
@@ -122,9 +105,10 @@ ReadVerdict CheckRead(const Decision& decision, const CacheReplica& replica,
                       const ReadMoment& moment, const ReadCheckOptions& options) {
   ReadVerdict verdict = CheckAccess(decision, replica, moment, options);
   if (verdict.kind != Kind::kServe) return verdict;
-  if (EndBookmarkUnknown(decision, replica)) return Forward(ForwardReason::kNotSynced);
   // A watch that goes on from a version is sent what comes after it, whenever that comes.
-  if (!ResumesAt(decision).is_set()) verdict = CheckVersion(decision, replica, moment);
+  const bool resumes = decision.kind == Decision::Kind::kWatch && !decision.initial_events &&
+                       decision.at_least.is_set();
+  if (!resumes) verdict = CheckVersion(decision, replica, moment);
   if (verdict.kind == Kind::kServe) verdict = CheckFreshness(decision, replica, moment.arrived);
   // To prove a cache current costs more than one object.
   if (decision.kind == Decision::Kind::kGet && verdict.want == Want::kCurrent) {

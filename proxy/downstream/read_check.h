@@ -34,8 +34,6 @@ struct ReadCheckOptions {
 
 // The right that such an answer needs.
 ReadVerb VerbOf(Decision::Kind kind);
-// The version after which a watch wants what comes; not set for what begins in another way.
-ResourceVersion ResumesAt(const Decision& decision);
 
 // When a request came, what had been told by then, and now.
 struct ReadMoment {

@@ -106,8 +106,7 @@ void RoutedRequest::FindCache() {
       .fields_of_namespace = fields.has_value() && fields->selects_namespace(),
       .metadata_local = DerivesPartialMetadata(key.resource)};
   const bool get = decision_.kind == Decision::Kind::kGet;
-  replica_ = get ? context_.caches.Find(key, narrowing)
-                 : context_.caches.Get(key, narrowing, ResumesAt(decision_));
+  replica_ = get ? context_.caches.Find(key, narrowing) : context_.caches.Get(key, narrowing);
   if (replica_ == nullptr || (get && replica_->state() != CacheReplica::State::kSynced)) {
     return Forward(get ? ForwardReason::kAbsent : ForwardReason::kUnavailable);
   }

@@ -16,10 +16,9 @@
 namespace weir {
 namespace {
 
-std::string ListQuery(const ListRequest& request, std::string_view otherwise) {
-  if (!request.version.is_set()) return StrCat("resourceVersion=", otherwise);
-  return StrCat("resourceVersion=", request.version.ToString(),
-                "&resourceVersionMatch=", request.exact ? "Exact" : "NotOlderThan");
+std::string ListQuery(ResourceVersion at_least, std::string_view otherwise) {
+  if (!at_least.is_set()) return StrCat("resourceVersion=", otherwise);
+  return StrCat("resourceVersion=", at_least.ToString(), "&resourceVersionMatch=NotOlderThan");
 }
 
 // A LIST, decoded item by item as it comes.
@@ -67,9 +66,9 @@ class ListCall : public ApiCall {
 
 class ObjectListCall final : public ListCall {
  public:
-  ObjectListCall(Upstream& upstream, const CacheKey& key, const ListRequest& request,
+  ObjectListCall(Upstream& upstream, const CacheKey& key, ResourceVersion at_least,
                  ListerWatcher::ListCallback done)
-      : ListCall(upstream, key, AcceptedForm::ListOf(key), ListQuery(request, "0")),
+      : ListCall(upstream, key, AcceptedForm::ListOf(key), ListQuery(at_least, "0")),
         metadata_only_(key.metadata_only),
         done_(std::move(done)) {}
 
@@ -100,8 +99,7 @@ class VersionsCall final : public ListCall {
  public:
   VersionsCall(Upstream& upstream, const CacheKey& key, ResourceVersion at_least,
                ListerWatcher::VersionsCallback done)
-      : ListCall(upstream, key, AcceptedForm::MetadataList(),
-                 ListQuery({.version = at_least, .exact = false}, "")),
+      : ListCall(upstream, key, AcceptedForm::MetadataList(), ListQuery(at_least, "")),
         done_(std::move(done)) {}
 
  private:
@@ -147,8 +145,8 @@ class ApiServerSource final : public ListerWatcher {
   ApiServerSource(Upstream& upstream, const CacheKey& key)
       : upstream_(upstream), key_(key), random_(std::random_device{}()) {}
 
-  RequestHandle List(const ListRequest& request, ListCallback done) override {
-    return std::make_unique<ObjectListCall>(upstream_, key_, request, std::move(done));
+  RequestHandle List(ResourceVersion at_least, ListCallback done) override {
+    return std::make_unique<ObjectListCall>(upstream_, key_, at_least, std::move(done));
   }
 
   RequestHandle Watch(const WatchRequest& request, WatchHandler& handler) override {

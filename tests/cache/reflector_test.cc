@@ -93,7 +93,7 @@ class EndlessSource final : public ListerWatcher {
  public:
   explicit EndlessSource(Dispatcher& dispatcher) : dispatcher_(dispatcher) {}
 
-  RequestHandle List(const ListRequest&, ListCallback done) override {
+  RequestHandle List(ResourceVersion, ListCallback done) override {
     dispatcher_.Post([done = std::move(done)] {
       done(ObjectList{.version = V(11), .envelope = {}, .items = {}});
     });

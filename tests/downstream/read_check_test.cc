@@ -271,56 +271,5 @@ TEST_F(ReadCheckTest, VerifiedNeedsAProofSinceTheRequestCame) {
   EXPECT_EQ(Check(Of("?limit=500", kVerify)).kind, Kind::kServe);
 }
 
-class PastReadCheckTest : public ReadCheckTest {
- protected:
-  // Its state is that of 12. Another cache has told of 13.
-  PastReadCheckTest() {
-    resource_.Put({.name = "c"});
-    dispatcher_.RunReady();
-    resource_.SetFaults([](FakeResource::Faults& faults) { faults.watches_lag = true; });
-    replica_ = map_->Get(ConfigMaps(Representation::kProtobuf), {}, V(12));
-    subscriptions_.push_back(replica_->Subscribe({.on_change = [] {}}));
-    dispatcher_.RunReady();
-    for (const ReadVerb verb : {ReadVerb::kGet, ReadVerb::kList, ReadVerb::kWatch}) {
-      replica_->WantAccess(verb);
-    }
-    dispatcher_.RunReady();
-    EXPECT_EQ(newest(), V(12));
-    EXPECT_TRUE(replica_->upstream_healthy());
-  }
-};
-
-TEST_F(PastReadCheckTest, AStateThatWasPastIsForThoseWhoGoOnFromThere) {
-  EXPECT_EQ(Check("?watch=1&resourceVersion=12").kind, Kind::kServe);
-  for (const std::string_view target :
-       {kList, kStreamList, std::string_view("?watch=1&resourceVersion=0"),
-        std::string_view("?watch=1&sendInitialEvents=false&resourceVersionMatch=NotOlderThan")}) {
-    EXPECT_EQ(Check(target).kind, Kind::kWait) << target;
-    EXPECT_EQ(Check(target).want, Want::kCurrent) << target;
-  }
-  EXPECT_EQ(Check("/a?resourceVersion=0").kind, Kind::kForward);
-  replica_->WantCurrent();
-  dispatcher_.RunReady();
-  EXPECT_EQ(Check(kList).kind, Kind::kWait) << "what is missing is under way";
-  resource_.SetFaults([](FakeResource::Faults& faults) { faults.watches_lag = false; });
-  dispatcher_.Advance(absl::Milliseconds(100));
-  EXPECT_EQ(newest(), V(13));
-  for (const std::string_view target :
-       {kList, kStreamList, std::string_view("/a?resourceVersion=0")}) {
-    EXPECT_EQ(Check(target).kind, Kind::kServe) << target;
-  }
-}
-
-TEST_F(PastReadCheckTest, WhetherTheInitialEventsAreEndedIsNotKnown) {
-  constexpr std::string_view kBookmarks = "?watch=1&resourceVersion=0&allowWatchBookmarks=true";
-  EXPECT_EQ(Check(kBookmarks).kind, Kind::kForward);
-  EXPECT_EQ(Check(kBookmarks).reason, ForwardReason::kNotSynced);
-  resource_.SetFaults([](FakeResource::Faults& faults) { faults.watches_lag = false; });
-  replica_->WantCurrent();
-  dispatcher_.RunReady();
-  EXPECT_EQ(Check("?watch=1&resourceVersion=0").kind, Kind::kServe) << "nobody asks for bookmarks";
-  EXPECT_EQ(Check(kStreamList).kind, Kind::kServe);
-}
-
 }  // namespace
 }  // namespace weir

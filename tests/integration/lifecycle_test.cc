@@ -10,7 +10,6 @@ namespace weir {
 namespace {
 
 using testing::AllOf;
-using testing::ElementsAre;
 using testing::HasSubstr;
 
 class LifecycleIntegrationTest : public IntegrationTest {
@@ -88,7 +87,7 @@ TEST_P(LifecycleIntegrationTest, StopWithEverythingUnderWayIsClean) {
   EXPECT_NE(forwarded->WaitForEnd(), TestWatch::State::kOpen);
 }
 
-// A client that resumes after a crash of Weir loses nothing, and is served from the cache again.
+// A client that resumes after a crash of Weir loses nothing.
 TEST_P(LifecycleIntegrationTest, WatchesResumeAfterARestartOfWeir) {
   Create("a");
   Create("b");
@@ -108,35 +107,7 @@ TEST_P(LifecycleIntegrationTest, WatchesResumeAfterARestartOfWeir) {
         StrCat("/api/v1/configmaps?watch=true&allowWatchBookmarks=true&resourceVersion=",
                model.version()));
     Follow(*watch, model);
-    EXPECT_EQ(weir_->FromCache("watch"), 1);
   }
-}
-
-// It lists at the most recent, which is not for the cache to answer, and then watches from there:
-// the cache that is made for this watch begins where the client is.
-TEST_P(LifecycleIntegrationTest, AClientThatListsFirstWatchesFromTheCache) {
-  Create("a");
-  Create("b");
-  StartWeir();
-  const TestResponse list = client_->Get("/api/v1/configmaps");
-  ListDecoder decoder(Representation::kJson);
-  std::vector<ObjectPtr> items;
-  ASSERT_TRUE(decoder.Decode(list.body, items).ok());
-  EXPECT_EQ(weir_->FromCache("list"), 0);
-  Create("passing");
-  Delete("passing");
-  Delete("a");
-  const auto watch = client_->Watch(
-      StrCat("/api/v1/configmaps?watch=true&resourceVersion=", decoder.version().ToString()));
-  std::vector<std::string> told;
-  while (told.size() < 4) {
-    const auto event = watch->Next();
-    ASSERT_TRUE(event.has_value());
-    told.push_back(StrCat(event->type, " ", event->name));
-    if (told.size() == 3) Set("b", "later");
-  }
-  EXPECT_THAT(told, ElementsAre("ADDED passing", "DELETED passing", "DELETED a", "MODIFIED b"));
-  EXPECT_EQ(weir_->FromCache("watch"), 1);
 }
 
 TEST_P(LifecycleIntegrationTest, LostAccessEndsTheWatchAndShowsTheRealAnswer) {

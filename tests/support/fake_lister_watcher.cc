@@ -230,27 +230,20 @@ size_t FakeResource::open_watches() const {
 FakeListerWatcher::FakeListerWatcher(Dispatcher& dispatcher, FakeResource& resource, CacheKey key)
     : dispatcher_(dispatcher), resource_(resource), key_(std::move(key)) {}
 
-absl::StatusOr<ResourceVersion> FakeListerWatcher::ListVersion(const ListRequest& request) const {
-  // A server that shows an old state on purpose does not mind what is asked for.
-  if (resource_.faults_.list_version.has_value()) return V(*resource_.faults_.list_version);
-  if (request.version > V(resource_.version_)) {
-    return TooLargeVersionError("Too large resource version");
-  }
-  if (!request.exact) return V(resource_.version_);
-  if (request.version < V(resource_.compacted_)) return ResourceExpiredError("too old");
-  return request.version;
-}
-
-absl::StatusOr<ObjectList> FakeListerWatcher::MakeList(const ListRequest& request) {
+absl::StatusOr<ObjectList> FakeListerWatcher::MakeList(ResourceVersion at_least) {
   const std::lock_guard lock(resource_.mutex_);
   FakeResource::Faults& faults = resource_.faults_;
   if (auto failure = TakeNext(faults.lists)) return *failure;
-  WEIR_ASSIGN_OR_RETURN(const ResourceVersion version, ListVersion(request));
-  ObjectList list{.version = version,
+  const uint64_t version = faults.list_version.value_or(resource_.version_);
+  // A server that shows an old state on purpose does not mind what is asked for.
+  if (at_least > V(version) && !faults.list_version.has_value()) {
+    return TooLargeVersionError("Too large resource version");
+  }
+  ObjectList list{.version = V(version),
                   .envelope = {.api_version = "v1", .list_kind = "ConfigMapList"},
                   .items = {},
                   .warnings = faults.warnings};
-  for (const auto& [key, spec] : resource_.ObjectsAt(version)) {
+  for (const auto& [key, spec] : resource_.ObjectsAt(V(version))) {
     if (!FakeResource::InScope(spec, key_.namespace_name)) continue;
     list.envelope.custom_resource = spec.custom_resource;
     list.items.push_back(MakeFor(key_, spec));
@@ -264,14 +257,13 @@ std::optional<absl::Status> FakeListerWatcher::TakeFailure(
   return TakeNext(resource_.faults_.*statuses);
 }
 
-RequestHandle FakeListerWatcher::List(const ListRequest& request, ListCallback done) {
+RequestHandle FakeListerWatcher::List(ResourceVersion at_least, ListCallback done) {
   const std::lock_guard lock(resource_.mutex_);
   ++resource_.lists_;
-  resource_.exact_lists_ += request.exact ? 1 : 0;
-  resource_.last_list_at_least_ = request.version;
+  resource_.last_list_at_least_ = at_least;
   if (!resource_.faults_.answers) return std::make_unique<Cancellable>();
   return std::make_unique<LaterCall>(
-      dispatcher_, [this, request, done = std::move(done)] { done(MakeList(request)); });
+      dispatcher_, [this, at_least, done = std::move(done)] { done(MakeList(at_least)); });
 }
 
 RequestHandle FakeListerWatcher::Watch(const WatchRequest& request, WatchHandler& handler) {

@@ -73,7 +73,6 @@ class FakeResource {
   }
 
   int lists() const { return Read(lists_); }
-  int exact_lists() const { return Read(exact_lists_); }  // Of those.
   int stream_lists() const { return Read(stream_lists_); }
   int watches() const { return Read(watches_); }
   int envelopes() const { return Read(envelopes_); }
@@ -110,8 +109,8 @@ class FakeResource {
   std::vector<Change> history_;
   Faults faults_;
   std::vector<std::weak_ptr<Watch>> open_;
-  int lists_ = 0, exact_lists_ = 0, stream_lists_ = 0, watches_ = 0, envelopes_ = 0,
-      metadata_lists_ = 0, reviews_ = 0;
+  int lists_ = 0, stream_lists_ = 0, watches_ = 0, envelopes_ = 0, metadata_lists_ = 0,
+      reviews_ = 0;
   ResourceVersion last_list_at_least_, last_metadata_at_least_;
 };
 
@@ -121,16 +120,14 @@ class FakeListerWatcher final : public ListerWatcher {
  public:
   FakeListerWatcher(Dispatcher& dispatcher, FakeResource& resource, CacheKey key);
 
-  RequestHandle List(const ListRequest& request, ListCallback done) override;
+  RequestHandle List(ResourceVersion at_least, ListCallback done) override;
   RequestHandle Watch(const WatchRequest& request, WatchHandler& handler) override;
   RequestHandle LearnEnvelope(EnvelopeCallback done) override;
   RequestHandle ListMetadata(ResourceVersion at_least, VersionsCallback done) override;
   RequestHandle ReviewAccess(ReadVerb verb, AccessCallback done) override;
 
  private:
-  absl::StatusOr<ObjectList> MakeList(const ListRequest& request);
-  absl::StatusOr<ResourceVersion> ListVersion(
-      const ListRequest& request) const;  // REQUIRES: locked.
+  absl::StatusOr<ObjectList> MakeList(ResourceVersion at_least);
   absl::StatusOr<ObjectVersions> MakeVersions(ResourceVersion at_least);
   std::optional<absl::Status> TakeFailure(std::deque<absl::Status> FakeResource::Faults::*statuses);
 

@@ -27,9 +27,9 @@ class ApiServerClientTest : public ProxyFixture, public testing::WithParamInterf
   ApiServerClientTest() : ProxyFixture("h2", GetParam()) { key_.resource = {"", "v1", "pods"}; }
   ~ApiServerClientTest() override { handle_.reset(); }
 
-  void List(const ListRequest& request = {}) {
+  void List(ResourceVersion at_least = {}) {
     source_ = NewApiServerSource(upstream_, key_);
-    handle_ = source_->List(request, [this](absl::StatusOr<ObjectList> list) {
+    handle_ = source_->List(at_least, [this](absl::StatusOr<ObjectList> list) {
       ++calls_;
       list_ = std::move(list);
     });
@@ -97,14 +97,9 @@ TEST_P(ApiServerClientTest, TellsWhatAListWarnsOf) {
 }
 
 TEST_P(ApiServerClientTest, AsksForNothingOlderThanItHas) {
-  List({.version = ResourceVersion(77)});
+  List(ResourceVersion(77));
   EXPECT_EQ(seen().head.target,
             "/api/v1/pods?resourceVersion=77&resourceVersionMatch=NotOlderThan");
-}
-
-TEST_P(ApiServerClientTest, AsksForJustOneVersion) {
-  List({.version = ResourceVersion(77), .exact = true});
-  EXPECT_EQ(seen().head.target, "/api/v1/pods?resourceVersion=77&resourceVersionMatch=Exact");
 }
 
 TEST_P(ApiServerClientTest, AsksForScopeSelectorsAndEncoding) {
