@@ -74,9 +74,12 @@ TEST_P(WatchContractTest, StreamListIsFollowedByChanges) {
   std::vector<std::string> changes;
   uint64_t seen = end;
   for (const TestEvent& event : watch->UntilVersion(last)) {
+    // A bookmark may say again what is known.
+    EXPECT_GE(event.version, seen);
+    if (event.type == "BOOKMARK") continue;
     EXPECT_GT(event.version, seen);
     seen = event.version;
-    if (event.type != "BOOKMARK") changes.push_back(event.ToString());
+    changes.push_back(event.ToString());
   }
   EXPECT_THAT(changes,
               ElementsAre(StrCat("MODIFIED default/a@", set), StrCat("ADDED default/b@", created),
