@@ -46,6 +46,9 @@ class CacheReplica {
   // kind without, what a request for one namespace means is for the API server to say: a path is
   // 404, a selector on metadata.namespace 400.
   bool namespaced() const;
+  // The sequence of a Revision that this replica has or is about to be given, and that no replica
+  // of another worker is ahead of: what watches there have told is no newer.
+  uint64_t published() const;
   // What a bookmark says its object is; "" while nothing has told.
   const std::string& api_version() const;
   const std::string& kind() const;

@@ -26,6 +26,8 @@ struct CacheTraits {
   std::optional<bool> stream_list;
   MonotonicTime current_as_of;
   AccessTable access;
+  // The newest Revision's sequence, from before any replica has it.
+  std::shared_ptr<const std::atomic<uint64_t>> published;
 };
 
 // How many readers a replica has, readable from its Cacher's worker.

@@ -85,6 +85,7 @@ Cacher::Cacher(Environment environment, CacheKey key, ListerWatcherPtr source,
                  PublishTraits();
                },
            .on_unavailable = [this](absl::Status why) { outlets_.unavailable(std::move(why)); }}) {
+  traits_.published = published_;
   if (!key_.metadata_only) return;
   traits_.envelope = MetadataEnvelope();
   traits_.api_version = kMetadataApiVersion;
@@ -109,8 +110,7 @@ absl::Status Cacher::OnSnapshot(Reflector::Snapshot snapshot) {
                      {"namespace", key_.namespace_name},
                      {"version", builder_.version().ToString()},
                      {"objects", objects()}});
-  window_.Append(builder_.Take(env_.dispatcher.ReadySince(), heard_));
-  UpdateGauges();
+  Append(builder_.Take(env_.dispatcher.ReadySince(), heard_));
   outlets_.publish(CurrentState());
   return absl::OkStatus();
 }
@@ -147,9 +147,14 @@ void Cacher::Hear() {
 RevisionPtr Cacher::TakeRevision() {
   RevisionPtr revision = builder_.Take(env_.dispatcher.ReadySince(), env_.dispatcher.Now());
   if (revision == nullptr) return nullptr;
-  window_.Append(revision);
-  UpdateGauges();
+  Append(revision);
   return revision;
+}
+
+void Cacher::Append(const RevisionPtr& revision) {
+  window_.Append(revision);
+  published_->store(revision->sequence, std::memory_order_release);
+  UpdateGauges();
 }
 
 void Cacher::PublishRevision() {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -79,6 +80,7 @@ class Cacher {
   RevisionPtr TakeRevision();
   void LearnTraits(Reflector::Snapshot& snapshot);
   bool IsBuiltIn(const Object* any) const;
+  void Append(const RevisionPtr& revision);
   void UpdateGauges();
 
   // Set once.
@@ -95,6 +97,8 @@ class Cacher {
   WatchWindow window_;
   CacheTraits traits_;
   MonotonicTime heard_;
+  const std::shared_ptr<std::atomic<uint64_t>> published_ =
+      std::make_shared<std::atomic<uint64_t>>(0);
 
   RequestHandle envelope_request_;
   bool envelope_asked_ = false;

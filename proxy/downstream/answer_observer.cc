@@ -87,7 +87,8 @@ void AnswerObserver::SendHead(const ResponseHead& head) {
   // already is no conflict.
   const bool unread = mode_ != Mode::kObject;
   if (unread && (success || head.status != 409 || verb_ != "create")) TellWrite(nullptr, "");
-  writer_.SendHead(head);
+  if (unread) return writer_.SendHead(head);
+  held_head_ = head;
 }
 
 void AnswerObserver::SendBody(Bytes bytes) {
@@ -180,6 +181,7 @@ void AnswerObserver::End(HeaderList trailers) {
 }
 
 void AnswerObserver::Release() {
+  if (held_head_.has_value()) writer_.SendHead(*std::exchange(held_head_, std::nullopt));
   if (!held_.empty()) writer_.SendBody(Bytes::Own(std::exchange(held_, {})));
 }
 

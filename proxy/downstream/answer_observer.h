@@ -20,8 +20,9 @@ namespace weir {
 // Stands between a forwarded request and its client: reads what the answer tells of the resource's
 // state and notes it before the client has the answer whole, so that whoever has been told of a
 // write or has read an object finds no older state in the next cached read, on any worker. An
-// object's body is held back until it is complete; a list passes as it comes. What cannot be read
-// (compressed, a Table, larger than any object) is noted as unclear.
+// object's answer is held back until it is complete, its head too: who sees "200" may already ask
+// for what it has written. A list passes as it comes. What cannot be read (compressed, a Table,
+// larger than any object) is noted as unclear.
 class AnswerObserver : public ResponseWriter {
  public:
   // Whether answers to such a request say anything of the resource's state.
@@ -58,6 +59,7 @@ class AnswerObserver : public ResponseWriter {
   }
   // An answered object, if it is known; otherwise its uid, if that is.
   void TellWrite(const Object* object, std::string uid);
+  // Passes on what was held back.
   void Release();
 
   // Set once.
@@ -75,6 +77,7 @@ class AnswerObserver : public ResponseWriter {
   MonotonicTime answered_;
   Mode mode_ = Mode::kPass;
   Representation representation_ = Representation::kJson;
+  std::optional<ResponseHead> held_head_;
   std::string held_;
   std::optional<ListDecoder> list_;
 };

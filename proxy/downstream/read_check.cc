@@ -66,7 +66,7 @@ ReadVerdict CheckVersion(const Decision& decision, const CacheReplica& replica,
                          const ReadMoment& moment) {
   const Revision& newest = *replica.newest();
   const ResourceVersion least = std::max(decision.at_least, moment.told.version);
-  if (newest.version < least) {
+  if (newest.version < least || newest.sequence < moment.published) {
     ReadVerdict verdict = Wait(ForwardReason::kFutureVersion, Want::kCurrent, least);
     verdict.soon = true;
     return verdict;

@@ -43,6 +43,7 @@ struct ReadMoment {
   // The API server was asked what Weir may read, and has been silent for as long as a request
   // waits.
   bool unanswered = false;
+  uint64_t published = 0;  // Watches from this cache, on any worker, had told of no later Revision.
 };
 
 // Pure. REQUIRES: the replica is synced; decision.kind is not kForward. Does not look for the

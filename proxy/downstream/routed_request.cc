@@ -7,7 +7,7 @@
 
 #include "proxy/base/status.h"
 #include "proxy/base/strings.h"
-#include "proxy/cache/view_class.h"
+#include "proxy/downstream/request_view.h"
 #include "proxy/downstream/told_by_watches.h"
 #include "proxy/kube/field_matcher.h"
 #include "proxy/kube/partial_metadata.h"
@@ -22,16 +22,6 @@ constexpr absl::Duration kMoment = absl::Milliseconds(100);
 absl::Duration Between(absl::Duration least) {
   thread_local std::mt19937_64 random{std::random_device{}()};
   return least * std::uniform_real_distribution<double>(1.0, 2.0)(random);
-}
-
-uint64_t CountOf(const SnapshotMap& objects, const EventView& view, uint64_t up_to) {
-  if (view.everything()) return objects.size();
-  uint64_t count = 0;
-  objects.Scan({}, false, [&](const ObjectPtr& object) {
-    if (view.Includes(*object)) ++count;
-    return count <= up_to;
-  });
-  return count;
 }
 
 }  // namespace
@@ -119,12 +109,14 @@ void RoutedRequest::FindCache() {
 // Caches of one resource have a watch each, and one may be behind another.
 void RoutedRequest::NoteToldByWatches() {
   ResourceVersion known = told_.version;
+  published_ = 0;
   if (replica_->state() == CacheReplica::State::kSynced) {
+    published_ = replica_->published();
     known = std::max(known, replica_->newest()->version);
   }
   context_.caches.ForEachOf(decision_.key.resource, [&](const CacheReplica& other) {
     if (&other == replica_ || other.newest()->content <= known) return;
-    const std::optional<EventView> view = View(other);
+    const std::optional<EventView> view = RequestView(decision_, other);
     const ResourceVersion newest =
         NewestToldByWatches(other, view.has_value() ? &*view : nullptr, known);
     told_.version = std::max(told_.version, newest);
@@ -139,7 +131,8 @@ void RoutedRequest::TryServe() {
                                          .told = told_,
                                          .arrived = arrived_,
                                          .now = context_.dispatcher.Now(),
-                                         .unanswered = unanswered_},
+                                         .unanswered = unanswered_,
+                                         .published = published_},
                                         context_.options.check);
   switch (verdict.kind) {
     case ReadVerdict::Kind::kServe:
@@ -225,12 +218,13 @@ void RoutedRequest::ServeObject() {
 }
 
 void RoutedRequest::ServeList() {
-  std::optional<EventView> view = View(*replica_);
+  std::optional<EventView> view = RequestView(decision_, *replica_);
   if (!view.has_value()) return Forward(ForwardReason::kSelector);
   const RevisionPtr& revision = replica_->newest();
   if (decision_.limit.has_value()) {
     const auto limit = static_cast<uint64_t>(*decision_.limit);
-    if (CountOf(revision->objects, *view, limit) > limit) return Forward(ForwardReason::kPagedRead);
+    if (CountUpTo(limit, revision->objects, *view) > limit)
+      return Forward(ForwardReason::kPagedRead);
   }
   ListEnvelope envelope =
       decision_.key.metadata_only ? PartialMetadataListEnvelope() : *replica_->envelope();
@@ -248,7 +242,7 @@ void RoutedRequest::ServeList() {
 }
 
 void RoutedRequest::ServeWatch() {
-  std::optional<EventView> view = View(*replica_);
+  std::optional<EventView> view = RequestView(decision_, *replica_);
   if (!view.has_value()) return Forward(ForwardReason::kSelector);
   const Revision& newest = *replica_->newest();
   std::optional<WatchCursor> cursor;
@@ -344,33 +338,6 @@ ResponseWriter& RoutedRequest::ForwardWriter(ForwardReason reason) {
   observer_ = std::make_unique<AnswerObserver>(writer_, context_.floors, info);
   if (!trial) observer_->Record(*context_.tap, arrived_);
   return *observer_;
-}
-
-// What the cache's own request selected need not be looked at again.
-std::optional<EventView> RoutedRequest::View(const CacheReplica& replica) const {
-  const CacheKey& asked = decision_.key;
-  const CacheKey& held = replica.key();
-  const bool other_fields = asked.field_selector != held.field_selector;
-  const bool other_namespace = asked.namespace_name != held.namespace_name;
-  std::optional<FieldMatcher> fields = FieldMatcher();
-  if (other_fields) {
-    fields = FieldMatcher::For(asked.resource, decision_.fields, held.metadata_only);
-    if (!fields.has_value()) return std::nullopt;
-  }
-  if ((other_namespace || fields->selects_namespace()) && !replica.namespaced()) {
-    return std::nullopt;
-  }
-  ViewShape shape;
-  shape.to_metadata = asked.metadata_only && !held.metadata_only;
-  if (shape.to_metadata && replica.view_classes().not_showable()) return std::nullopt;
-  LabelSelector labels;
-  if (other_namespace) shape.namespace_name = asked.namespace_name;
-  if (other_fields) shape.field_selector = asked.field_selector;
-  if (asked.label_selector != held.label_selector) {
-    shape.label_selector = asked.label_selector;
-    labels = decision_.labels;
-  }
-  return EventView(std::move(shape), std::move(labels), *std::move(fields));
 }
 
 StreamRow RoutedRequest::Describe() const {

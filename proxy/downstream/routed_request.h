@@ -90,8 +90,6 @@ class RoutedRequest : public RequestHandler {
   void StopWaiting();
   // The writer that a forwarded request answers to.
   ResponseWriter& ForwardWriter(ForwardReason reason);
-  // What the request selects of what a cache holds; nullopt: only the API server can tell.
-  std::optional<EventView> View(const CacheReplica& replica) const;
   void NoteToldByWatches();
   ResponseHead NewHead(std::string_view content_type) const {
     return CachedHead(head_.headers, content_type, replica_->warnings());
@@ -109,7 +107,8 @@ class RoutedRequest : public RequestHandler {
   const MonotonicTime arrived_;
   const std::string method_, authorization_, user_agent_;
 
-  ReadFloors::Told told_;  // When it came.
+  ReadFloors::Told told_;   // When it came.
+  uint64_t published_ = 0;  // The same.
   RequestHandle check_;
   CacheReplica* replica_ = nullptr;  // Alive while subscription_ or the inner handler is.
   RequestHandle subscription_;

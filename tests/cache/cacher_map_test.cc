@@ -312,5 +312,55 @@ TEST_F(CacherMapTest, SubscriptionsMayOutliveTheMap) {
   subscriptions_.clear();
 }
 
+// Two workers, run by hand.
+class TwoMapsTest : public CacheFixture {
+ protected:
+  TwoMapsTest() {
+    others_map_.SetPeers({map_.get(), &others_map_});
+    map_->SetPeers({map_.get(), &others_map_});
+    replica_ = map_->Get(ConfigMaps());
+    others_ = others_map_.Get(ConfigMaps());
+    subscriptions_.push_back(replica_->Subscribe({.on_change = [] {}}));
+    subscriptions_.push_back(others_->Subscribe({.on_change = [] {}}));
+    RunBoth();
+  }
+  ~TwoMapsTest() override {
+    subscriptions_.clear();
+    map_->Stop();
+    others_map_.Stop();
+  }
+  void RunBoth() {
+    while (dispatcher_.RunOnce() || others_dispatcher_.RunOnce()) continue;
+  }
+
+  ManualDispatcher others_dispatcher_;
+  CacherMap others_map_{
+      {.dispatcher = others_dispatcher_,
+       .registry = registry_,
+       .new_source =
+           [this](const CacheKey& key) {
+             return std::make_unique<FakeListerWatcher>(others_dispatcher_, resource_, key);
+           },
+       .new_filters = [this](const GroupVersionResource&) { return UsualFilters(filter_stats_); },
+       .options = {}}};
+  CacheReplica* replica_ = nullptr;
+  CacheReplica* others_ = nullptr;
+};
+
+TEST_F(TwoMapsTest, AWorkerThatIsBehindKnowsWhatWasPublished) {
+  const bool here = !map_->Rows().empty();
+  ManualDispatcher& home = here ? dispatcher_ : others_dispatcher_;
+  const CacheReplica& first = here ? *replica_ : *others_;
+  const CacheReplica& second = here ? *others_ : *replica_;
+  EXPECT_EQ(second.published(), second.newest()->sequence);
+  resource_.Put({.name = "a"});
+  home.RunReady();
+  EXPECT_EQ(first.published(), first.newest()->sequence);
+  EXPECT_EQ(second.published(), first.newest()->sequence);
+  EXPECT_LT(second.newest()->sequence, second.published());
+  RunBoth();
+  EXPECT_EQ(second.newest()->sequence, second.published());
+}
+
 }  // namespace
 }  // namespace weir

@@ -38,7 +38,8 @@ class ReadCheckTest : public CacheFixture {
                       .told = floors_.Get(decision.key.resource, decision.key.namespace_name),
                       .arrived = arrived_,
                       .now = dispatcher_.Now(),
-                      .unanswered = unanswered_},
+                      .unanswered = unanswered_,
+                      .published = published_},
                      {});
   }
   ReadVerdict Check(std::string_view target) { return Check(Of(target)); }
@@ -71,6 +72,7 @@ class ReadCheckTest : public CacheFixture {
   CacheReplica* replica_ = nullptr;
   MonotonicTime arrived_ = dispatcher_.Now();
   bool unanswered_ = false;
+  uint64_t published_ = 0;
 };
 
 constexpr std::string_view kList = "?resourceVersion=0";
@@ -116,6 +118,18 @@ TEST_F(ReadCheckTest, NeverGoesBackBehindWhatWasTold) {
   for (const std::string_view target : {kList, kStreamList}) {
     EXPECT_EQ(Check(target).version, next) << target;
   }
+  resource_.Put({.name = "c"});
+  dispatcher_.RunReady();
+  EXPECT_EQ(Check(kList).kind, Kind::kServe);
+}
+
+TEST_F(ReadCheckTest, WaitsForWhatWatchesOnOtherWorkersHaveTold) {
+  published_ = replica_->newest()->sequence + 1;
+  for (const std::string_view target : {kList, kStreamList}) {
+    EXPECT_EQ(Check(target).kind, Kind::kWait) << target;
+    EXPECT_TRUE(Check(target).soon) << target;
+  }
+  EXPECT_EQ(Check("?watch=1&resourceVersion=11").kind, Kind::kServe);
   resource_.Put({.name = "c"});
   dispatcher_.RunReady();
   EXPECT_EQ(Check(kList).kind, Kind::kServe);
