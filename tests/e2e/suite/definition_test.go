@@ -142,10 +142,9 @@ func (d *definitionTrial) holds(watch *harness.RawWatch) {
 
 func (d *definitionTrial) watch() *harness.RawWatch {
 	d.t.Helper()
-	watch := need(d.through.Watch(context.Background(), d.path()+"?watch=true&sendInitialEvents=true"+
-		"&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true&resourceVersion=0", harness.JSON))(d.t)
+	watch := need(d.through.Watch(context.Background(), d.path()+"?"+harness.FromTheStart(), harness.JSON))(d.t)
 	d.t.Cleanup(watch.Close)
-	must(d.t, watch.WaitFor("BOOKMARK", 20*time.Second))
+	d.holds(watch)
 	return watch
 }
 

@@ -56,11 +56,10 @@ func watchesStraightAndThrough(t *testing.T, server *harness.APIServer, workers 
 	open := func(kubeconfig string) *harness.RawWatch {
 		config := need(harness.LoadKubeconfig(kubeconfig))(t)
 		client := need(harness.NewRawClient(config, false))(t)
-		watch := need(client.Watch(context.Background(), "/api/v1/namespaces/"+namespace+"/configmaps?watch=1"+
-			"&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&resourceVersion=0&allowWatchBookmarks=true",
+		watch := need(client.Watch(context.Background(), "/api/v1/namespaces/"+namespace+"/configmaps?"+harness.FromTheStart(),
 			harness.JSON))(t)
 		t.Cleanup(watch.Close)
-		must(t, watch.WaitFor("BOOKMARK", 20*time.Second))
+		must(t, watch.WaitFrames(1, 20*time.Second))
 		return watch
 	}
 	return open(kubeconfig), open(weir.Kubeconfig())

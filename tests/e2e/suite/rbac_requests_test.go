@@ -56,7 +56,9 @@ func rbacRequests(namespace, version string, seconds int) []rbacRequest {
 			for _, one := range []string{"", "&fieldSelector=metadata.name%3Done"} {
 				add("list", path, "?resourceVersion=0"+one, accept)
 				add("list", path, strings.Replace(one, "&", "?", 1), accept)
-				add("watch", path, watch+"&sendInitialEvents=true&resourceVersionMatch=NotOlderThan"+one, accept)
+				if harness.StreamLists() {
+					add("watch", path, watch+"&sendInitialEvents=true&resourceVersionMatch=NotOlderThan"+one, accept)
+				}
 				add("watch", path, watch+"&resourceVersion="+version+one, accept)
 			}
 		}

@@ -168,13 +168,12 @@ func (s *stage) measureLag(ctx context.Context, kubeconfig string) ([]time.Durat
 	if err != nil {
 		return nil, err
 	}
-	watch, err := client.Watch(ctx, "/apis/samplecontroller.k8s.io/v1alpha1/foos?watch=1&resourceVersion=0"+
-		"&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true", harness.JSON)
+	watch, err := client.Watch(ctx, "/apis/samplecontroller.k8s.io/v1alpha1/foos?"+harness.FromTheStart(), harness.JSON)
 	if err != nil {
 		return nil, err
 	}
 	defer watch.Close()
-	if err := watch.WaitFor("BOOKMARK", 30*time.Second); err != nil {
+	if err := watch.WaitFrames(s.objects, 30*time.Second); err != nil {
 		return nil, err
 	}
 	writer, err := dynamic.NewForConfig(s.server.Config("admin"))

@@ -48,7 +48,8 @@ func (s *APIServer) Mark() AuditMark {
 	return AuditMark(info.Size())
 }
 
-// RequestsSince returns the LISTs and WATCHes received after a mark.
+// RequestsSince returns the LISTs and WATCHes received after a mark, without stream-lists that this
+// API server refuses.
 func (s *APIServer) RequestsSince(mark AuditMark) (Requests, error) {
 	file, err := os.Open(s.auditLog())
 	if err != nil {
@@ -73,7 +74,9 @@ func (s *APIServer) RequestsSince(mark AuditMark) (Requests, error) {
 		if err != nil {
 			return nil, err
 		}
-		requests = append(requests, request)
+		if StreamLists() || !request.IsStreamList() {
+			requests = append(requests, request)
+		}
 	}
 }
 

@@ -62,6 +62,18 @@ func ServerVersion() string {
 	return NewestServer
 }
 
+// StreamLists says whether the API server takes stream-lists with the flags that it has by default.
+func StreamLists() bool { return ServerVersion() == NewestServer }
+
+// FromTheStart is the query of a watch that is told first what there is: by a stream-list, whose
+// initial events end with a bookmark, or by what there was before those.
+func FromTheStart() string {
+	if !StreamLists() {
+		return "watch=1&allowWatchBookmarks=true&resourceVersion=0"
+	}
+	return "watch=1&allowWatchBookmarks=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&resourceVersion=0"
+}
+
 // FreeAddress returns a loopback address nobody listens on. Another process may
 // take it before its user does; the kernel hands ports out in turn, so this is rare.
 func FreeAddress() (string, error) {
