@@ -98,7 +98,9 @@ class AdminHandler final : public RequestHandler {
       return SendJson(RenderLag(lag.Stages(), lag.Series()));
     }
     if (path == "/changes") return SendChanges(target.substr(path.size()));
-    if (path == "/profiles") return Send(200, kJson, RenderProfiles(sources_.profiler().Kept()));
+    if (path == "/profiles") {
+      return Send(200, kJson, RenderProfiles(sources_.profiler().Kept(), absl::Now()));
+    }
     if (path == "/profile" || path == "/flamegraph") {
       return AnswerProfile(path == "/flamegraph", target.substr(path.size()));
     }

@@ -71,7 +71,7 @@ absl::StatusOr<ChangeQuery> ParseChangeQuery(std::string_view text);
 std::string RenderChanges(const std::vector<ChangeRow>& rows);
 // Error: an unknown parameter, a bad value, or two that do not go together.
 absl::StatusOr<ProfileQuery> ParseProfileQuery(std::string_view text);
-std::string RenderProfiles(const std::vector<ProfilePtr>& profiles);
+std::string RenderProfiles(const std::vector<ProfilePtr>& profiles, absl::Time now);
 std::string RenderLag(const std::vector<StageRow>& rows, const std::vector<StageSeries>& history);
 
 }  // namespace weir

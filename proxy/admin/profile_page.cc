@@ -44,7 +44,7 @@ absl::StatusOr<ProfileQuery> ParseProfileQuery(std::string_view text) {
   return query;
 }
 
-std::string RenderProfiles(const std::vector<ProfilePtr>& profiles) {
+std::string RenderProfiles(const std::vector<ProfilePtr>& profiles, absl::Time now) {
   JsonWriter json;
   json.BeginObject();
   json.BeginArray("profiles");
@@ -52,8 +52,10 @@ std::string RenderProfiles(const std::vector<ProfilePtr>& profiles) {
     json.BeginObject();
     json.Int("id", static_cast<int64_t>(profile->id));
     json.String("began", absl::FormatTime(absl::RFC3339_sec, profile->began, absl::UTCTimeZone()));
+    json.Double("ageSeconds", absl::ToDoubleSeconds(now - profile->began));
     json.Double("seconds", absl::ToDoubleSeconds(profile->length));
     json.String("reason", profile->reason);
+    json.Bool("slow", profile->slow);
     json.Int("samples", static_cast<int64_t>(profile->samples));
     json.Int("samplesDropped", static_cast<int64_t>(profile->dropped));
     json.EndObject();

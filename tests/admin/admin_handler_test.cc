@@ -270,6 +270,8 @@ TEST_F(AdminHandlerTest, AProfileIsTakenListedAndLookedAtAgain) {
   EXPECT_EQ(row["id"], 1);
   EXPECT_EQ(row["seconds"], 1);
   EXPECT_EQ(row["reason"], "asked for");
+  EXPECT_EQ(row["slow"], false);
+  EXPECT_GE(row["ageSeconds"], 1) << "since it began";
   EXPECT_EQ(Ask("/profile?id=1").status(), 200);
   EXPECT_EQ(Ask("/flamegraph?id=1").status(), 200);
   EXPECT_EQ(writer_->Header("Content-Type"), "image/svg+xml");

@@ -80,7 +80,8 @@ TEST(DocumentedFieldsTest, Changes) {
 }
 
 TEST(DocumentedFieldsTest, Profiles) {
-  EXPECT_EQ(Documented("/profiles"), Shown(RenderProfiles({std::make_shared<Profile>()})));
+  EXPECT_EQ(Documented("/profiles"),
+            Shown(RenderProfiles({std::make_shared<Profile>()}, absl::UnixEpoch())));
 }
 
 }  // namespace

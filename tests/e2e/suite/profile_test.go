@@ -68,6 +68,12 @@ func TestProfile(t *testing.T) {
 	if newest.Reason != "asked for" || newest.Samples == 0 {
 		t.Errorf("the newest profile is %+v", newest)
 	}
+	b := newBrowser(t, way.weir.Admin)
+	b.waitFor("#profiles li", "dispatch of configmaps had a p99 of ")
+	b.waitUntil(10*time.Second, `/^M1[67]\d\.\d 0V34/.test(document.querySelector('#stages path.mark').getAttribute('d'))`)
+	b.waitFor("#marked", "a slow moment of Weir")
+	b.screenshot("slow-moment")
+	b.wantNoComplaints()
 	svg := need(way.weir.AdminPage(fmt.Sprintf("/flamegraph?id=%d", newest.ID)))(t)
 	must(t, os.WriteFile(filepath.Join(testDir(t), "flamegraph.svg"), []byte(svg), 0o644))
 	if !strings.HasPrefix(svg, "<svg ") || !strings.Contains(svg, "<title>worker-0: ") {
