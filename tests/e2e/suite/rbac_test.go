@@ -315,7 +315,8 @@ func (m *rbacMatrix) compare(t *testing.T, when string, c rbacCase, name string,
 		}
 	}
 	for _, verb := range []string{"get", "list", "watch"} {
-		wanted := slices.Contains(strings.Fields(c.cached), verb)
+		// Without the right to list only a stream-list fills a cache.
+		wanted := slices.Contains(strings.Fields(c.cached), verb) && (harness.StreamLists() || c.cached != "watch")
 		if counted && m.cached(t, c, name, weir, verb, before[verb], wanted) != wanted {
 			t.Errorf("%s, %s: %v: requests to %s were answered from the cache: %v", when, name, c, verb, !wanted)
 		}
