@@ -76,6 +76,7 @@ func TestPageFollowsAnOperator(t *testing.T) {
 	}
 	w.waitUntil(10*time.Second, hasRow("changes", fooResource, w.namespace+"/example", "ADDED"))
 	w.writesTimes(t)
+	w.writesDecisions(t)
 	w.keepBusy(t)
 	resume := w.stallReader(t)
 	w.stopOperator(t)
@@ -100,6 +101,22 @@ func (w *shownOperator) writesTimes(t *testing.T) {
 			t.Errorf("%s s are written as %q and not as %q", seconds, said, written)
 		}
 	}
+}
+
+// writesDecisions checks how the page writes what filters have decided, which nothing here makes them do.
+func (w *shownOperator) writesDecisions(t *testing.T) {
+	t.Helper()
+	value[bool](w.browser, `paused = true`)
+	for decision, written := range map[string]string{
+		"withheld": "withheld by stale", "dropRefused": "delivered, though called stale by stale",
+		"rewriteRefused": "delivered, though rewritten badly by stale",
+	} {
+		value[bool](w.browser, fmt.Sprintf(`tables.changes.show([{resource: 'foos', name: 'x', type: 'MODIFIED', ageSeconds: 1, filter: 'stale', decision: %q}]), true`, decision))
+		if !value[bool](w.browser, hasRow("changes", "foos", written)) {
+			t.Errorf("%s is not written as %q", decision, written)
+		}
+	}
+	value[bool](w.browser, `paused = false, true`)
 }
 
 // keepBusy writes one ConfigMap through Weir, again and again until the test's end.
