@@ -137,7 +137,7 @@ func TestDifferentialWithAHangingServer(t *testing.T) {
 	hang := time.Duration(number(t, "E2E_HANG_SECONDS", 4)) * time.Second
 	trial := trial{options: exact, length: 2*hang + 5*time.Second, judge: (*differential.Summary).Undisturbed,
 		fault: func(ctx context.Context) {
-			repeat(ctx, time.Second, 2*time.Second, func() {
+			repeat(ctx, hang/4, hang/2, func() {
 				server.Signal(syscall.SIGSTOP)
 				time.Sleep(hang)
 				server.Signal(syscall.SIGCONT)
