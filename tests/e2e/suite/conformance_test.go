@@ -52,7 +52,7 @@ func TestConformanceSuite(t *testing.T) {
 		t.Fatal("WEIR_CONFORMANCE_BIN names no conformance_tests")
 	}
 	var flags []string
-	if harness.ServerVersion() != harness.NewestServer {
+	if harness.ServerVersion() == "1.33" {
 		// Off by default there. The differential tests run without: Weir makes stream-lists itself.
 		flags = append(flags, "--feature-gates=WatchList=true")
 	}
@@ -67,7 +67,7 @@ func TestConformanceSuite(t *testing.T) {
 
 	filter := os.Getenv("E2E_CONFORMANCE_FILTER")
 	if filter == "" {
-		filter = "Real/*"
+		filter = contractFilter()
 	}
 	command := exec.Command(binary, "--gtest_brief=1", "--gtest_filter="+filter)
 	command.Env = append(os.Environ(), "WEIR_CONFORMANCE_KUBECONFIG="+kubeconfig)
@@ -96,4 +96,15 @@ func writeContractKubeconfig(server *harness.APIServer, path string) error {
 	}
 	config.CurrentContext = "owner"
 	return clientcmd.WriteToFile(*config, path)
+}
+
+// contractFilter leaves out what is not so at 1.31: its stream-lists are no more than begun, watches
+// of the old kind do not say where the initial events end, and an error is worded otherwise. What
+// goes through Weir has stream-lists there all the same.
+func contractFilter() string {
+	if harness.ServerVersion() != "1.31" {
+		return "Real/*"
+	}
+	return "Real/*-*/Direct*:*.VersionThatIsNoNumberIsABadRequestOfAList/*" +
+		":*.LegacyWatchFromNothingWithBookmarksSaysWhereTheObjectsEnd/*"
 }

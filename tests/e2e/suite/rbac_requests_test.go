@@ -56,9 +56,11 @@ func rbacRequests(namespace, version string, seconds int) []rbacRequest {
 			for _, one := range []string{"", "&fieldSelector=metadata.name%3Done"} {
 				add("list", path, "?resourceVersion=0"+one, accept)
 				add("list", path, strings.Replace(one, "&", "?", 1), accept)
-				if harness.StreamLists() {
-					add("watch", path, watch+"&sendInitialEvents=true&resourceVersionMatch=NotOlderThan"+one, accept)
+				fromTheStart := "&sendInitialEvents=true&resourceVersionMatch=NotOlderThan"
+				if !harness.StreamLists() {
+					fromTheStart = "&resourceVersion=0"
 				}
+				add("watch", path, watch+fromTheStart+one, accept)
 				add("watch", path, watch+"&resourceVersion="+version+one, accept)
 			}
 		}

@@ -50,6 +50,7 @@ type Counts struct {
 	UncleanEnds   int
 	Forwarded     int // watches that Weir let the API server answer
 	Disturbed     int // ends and errors of those
+	Misled        int // see Options.ServerErrs
 }
 
 // closeLater is the habit of closing watches.

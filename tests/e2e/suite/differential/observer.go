@@ -42,6 +42,7 @@ type Observer struct {
 	noStreams bool // the server knows no stream-lists
 	expected  bool // the watch ends because the observer made it
 	forwarded bool // Weir did not serve the watch itself
+	misled    bool // by the API server itself; see Options.ServerErrs
 	beyond    bool // all that the client knows is from a forwarded answer, perhaps newer than Weir
 	calm      bool // writers have stopped: stay where you are
 }
@@ -84,6 +85,11 @@ func (o *Observer) pause(ctx context.Context, length time.Duration) {
 
 // fail reports a violation: with what the client was told before it.
 func (o *Observer) fail(err error) {
+	if o.run.options.ServerErrs && !o.way.Weir && !o.way.Truth {
+		o.misled = true
+		o.counts.Misled++
+		return
+	}
 	o.run.report.Add(fmt.Sprintf("%s (%s, %s)", o.Name, o.Start, o.Habit), err, o.client.Recent())
 }
 

@@ -63,6 +63,7 @@ func (c *Counts) add(other Counts) {
 	c.UncleanEnds += other.UncleanEnds
 	c.Forwarded += other.Forwarded
 	c.Disturbed += other.Disturbed
+	c.Misled += other.Misled
 }
 
 func (s *Summary) String() string {
@@ -88,6 +89,7 @@ func (c Counts) String() string {
 		{"unsupported", c.Unsupported}, {"clean ends", c.CleanEnds}, {"ends of watches from forwarded versions", c.EndsBeyond},
 		{"unclean ends", c.UncleanEnds},
 		{"forwarded watches", c.Forwarded}, {"disturbances of those", c.Disturbed},
+		{"wrong events from the API server itself", c.Misled},
 	} {
 		if part.number > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", part.number, part.name))
