@@ -57,9 +57,7 @@ func (trial *trial) run(t *testing.T, server *harness.APIServer, ways []*way) {
 	}
 	t.Logf("E2E_SEED=%d", seed)
 	trial.options.Strict = os.Getenv("E2E_DIFF_STRICT") == "1"
-	// While its watch cache fills, after a start, it tells who watches one name from 0 of changes to
-	// what it has not told of.
-	trial.options.ServerErrs = harness.ServerVersion() == "1.31"
+	trial.options.ServerErrs = harness.ForgetsNames()
 	trial.options.Seed, trial.options.Observers = seed, number(t, "E2E_DIFF_OBSERVERS", 24)
 
 	all := []*differential.Way{{Name: "truth", Config: server.Config("admin"), Truth: true}}

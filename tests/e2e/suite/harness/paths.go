@@ -65,6 +65,10 @@ func ServerVersion() string {
 // StreamLists says whether the API server takes stream-lists with the flags that it has by default.
 func StreamLists() bool { return ServerVersion() == NewestServer }
 
+// ForgetsNames says whether the API server tells who watches all namespaces for one name from 0 of
+// changes alone, and not of what there is.
+func ForgetsNames() bool { return ServerVersion() == "1.31" }
+
 // FromTheStart is the query of a watch that is told first what there is: by a stream-list, whose
 // initial events end with a bookmark, or by what there was before those.
 func FromTheStart() string {
