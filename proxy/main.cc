@@ -17,6 +17,7 @@
 #include "proxy/base/status.h"
 #include "proxy/base/strings.h"
 #include "proxy/cli/check.h"
+#include "proxy/cli/inject.h"
 #include "proxy/cli/top.h"
 #include "proxy/server/config.h"
 #include "proxy/server/kubeconfig.h"
@@ -118,6 +119,20 @@ CLI::App* AddTop(CLI::App& app, TopFlags& flags) {
   return top;
 }
 
+CLI::App* AddInject(CLI::App& app, InjectFlags& flags) {
+  CLI::App* inject =
+      app.add_subcommand("inject", "Add weir as a sidecar to the workloads of manifests");
+  inject->add_option("-f,--file", flags.file, "Manifests, YAML or JSON; - for standard input")
+      ->capture_default_str();
+  inject->add_option("--image", flags.image, "Of the sidecar")->capture_default_str();
+  inject->add_option("--port", flags.port, "Where it listens on 127.0.0.1")->capture_default_str();
+  inject->add_option("--admin-port", flags.admin_port, "Its admin port")->capture_default_str();
+  inject->add_option("--memory-limit", flags.memory_limit, "Of the sidecar")->capture_default_str();
+  inject->add_option("--run-as-user", flags.run_as_user,
+                     "The pods' user, where the manifests do not say it");
+  return inject;
+}
+
 int Main(int argc, char** argv) {
   CLI::App app{"weir: a sidecar that keeps one list and watch per resource for an operator"};
   app.require_subcommand(1);
@@ -141,6 +156,9 @@ int Main(int argc, char** argv) {
   TopFlags top_flags;
   CLI::App* top = AddTop(app, top_flags);
 
+  InjectFlags inject_flags;
+  CLI::App* inject = AddInject(app, inject_flags);
+
   CLI::App* version = app.add_subcommand("version", "Print the version");
 
   try {
@@ -151,6 +169,7 @@ int Main(int argc, char** argv) {
   }
   if (check->parsed()) return CheckConfig(checked_file, ValidateFilterParams);
   if (top->parsed()) return Top(top_flags);
+  if (inject->parsed()) return Inject(inject_flags);
   if (version->parsed()) {
     std::printf("weir %s\n", WEIR_VERSION);
     return kExitOk;

@@ -4,10 +4,14 @@ package e2e
 
 import (
 	"bufio"
+	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -26,14 +30,55 @@ import (
 // The manifest that users copy is one that the API server takes: a dry run on the
 // server, strict about unknown fields.
 func TestSidecarManifest(t *testing.T) {
-	server := sharedCluster(t)
+	if wantsToTake(t, sharedCluster(t), need(os.ReadFile(filepath.Join(harness.Root(), "deploy", "sidecar.yaml")))(t)) == 0 {
+		t.Error("there is nothing in the manifest")
+	}
+}
+
+// What `weir inject` makes of each kind of workload is one that the API server takes.
+func TestInjectedManifests(t *testing.T) {
+	weir := os.Getenv("WEIR_BIN")
+	needWeir(t, wayNames[1])
+	const pod = `{metadata: {labels: {app: x}}, spec: {%s
+  containers: [{name: main, image: x, securityContext: {runAsUser: 7}, env: [{name: PORT, value: "8080"}]}]}}`
+	const labels = `selector: {matchLabels: {app: x}}`
+	var manifests strings.Builder
+	for _, workload := range []struct{ kind, apiVersion, spec string }{
+		{"Deployment", "apps/v1", labels + ", template: " + fmt.Sprintf(pod, "")},
+		{"StatefulSet", "apps/v1", labels + ", serviceName: x, template: " + fmt.Sprintf(pod, "")},
+		{"DaemonSet", "apps/v1", labels + ", template: " + fmt.Sprintf(pod, "")},
+		{"ReplicaSet", "apps/v1", labels + ", template: " + fmt.Sprintf(pod, "")},
+		{"ReplicationController", "v1", "selector: {app: x}, template: " + fmt.Sprintf(pod, "")},
+		{"Job", "batch/v1", "template: " + fmt.Sprintf(pod, "restartPolicy: Never,")},
+		{"CronJob", "batch/v1", `schedule: "0 0 * * *", jobTemplate: {spec: {template: ` + fmt.Sprintf(pod, "restartPolicy: Never,") + "}}"},
+	} {
+		fmt.Fprintf(&manifests, "---\nkind: %s\napiVersion: %s\nmetadata: {name: x, namespace: injected}\nspec: {%s}\n",
+			workload.kind, workload.apiVersion, workload.spec)
+	}
+	command := exec.Command(weir, "inject")
+	command.Stdin = strings.NewReader(manifests.String())
+	var notes strings.Builder
+	command.Stderr = &notes
+	injected, err := command.Output()
+	if err != nil {
+		t.Fatalf("%v: %s", err, notes.String())
+	}
+	if added := strings.Count(notes.String(), ": Weir added"); added != 7 || strings.Count(string(injected), "name: weir\n") != 7 {
+		t.Errorf("Weir was not added to each of 7 workloads but:\n%s\n%s", notes.String(), injected)
+	}
+	if objects := wantsToTake(t, sharedCluster(t), injected); objects != 7 {
+		t.Errorf("7 workloads became %d objects", objects)
+	}
+}
+
+// wantsToTake has the API server look at each object of a manifest, and counts them.
+func wantsToTake(t *testing.T, server *harness.APIServer, manifest []byte) int {
+	t.Helper()
 	config := server.Config("admin")
 	client := adminClient(t, server)
 	discoverer := need(discovery.NewDiscoveryClientForConfig(config))(t)
 	mapper := restmapper.NewDeferredDiscoveryRESTMapper(memory.NewMemCacheClient(discoverer))
-	file := need(os.Open(filepath.Join(harness.Root(), "deploy", "sidecar.yaml")))(t)
-	defer file.Close()
-	documents := yaml.NewYAMLReader(bufio.NewReader(file))
+	documents := yaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(manifest)))
 	objects := 0
 	for {
 		document, err := documents.Read()
@@ -51,9 +96,7 @@ func TestSidecarManifest(t *testing.T) {
 			t.Errorf("%s %s: %v", object.GetKind(), object.GetName(), err)
 		}
 	}
-	if objects == 0 {
-		t.Error("there is nothing in the manifest")
-	}
+	return objects
 }
 
 func dryRun(client dynamic.Interface, mapper meta.RESTMapper, object *unstructured.Unstructured, document []byte) error {

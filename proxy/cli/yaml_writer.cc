@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/cli/yaml_writer.h"
+
+#include <algorithm>
+#include <cctype>
+#include <iterator>
+
+#include "proxy/base/strings.h"
+
+namespace weir {
+namespace {
+
+bool IsWordByte(char byte) {
+  return std::isalnum(static_cast<unsigned char>(byte)) != 0 || byte == '_' || byte == '-' ||
+         byte == '.' || byte == '/';
+}
+
+// Words that some reader of YAML takes for something else than a string, whatever their case.
+bool IsSpecial(std::string_view word) {
+  constexpr std::string_view kSpecial[] = {"y",  "n",   "yes",  "no",   "true",
+                                           "on", "off", "null", "false"};
+  return std::find(std::begin(kSpecial), std::end(kSpecial), Lower(word)) != std::end(kSpecial);
+}
+
+// Needs no quotes to be a string: no number begins with a letter, but for those of IsSpecial.
+bool IsPlainWord(std::string_view text) {
+  return !text.empty() && std::isalpha(static_cast<unsigned char>(text.front())) != 0 &&
+         std::all_of(text.begin(), text.end(), IsWordByte) && !IsSpecial(text);
+}
+
+// Such as a script: lines of printable text, the first of which shows the indentation.
+bool IsBlock(std::string_view text) {
+  const size_t first_end = text.find('\n');
+  if (first_end == std::string_view::npos || first_end == 0 || text.front() == ' ') return false;
+  if (text.ends_with("\n\n")) return false;
+  return std::all_of(text.begin(), text.end(), [](char byte) {
+    const auto code = static_cast<unsigned char>(byte);
+    return byte == '\n' || (code >= 0x20 && code < 0x7f);
+  });
+}
+
+std::string Block(std::string_view text, int indent) {
+  std::string block = text.ends_with('\n') ? "|" : "|-";
+  if (text.ends_with('\n')) text.remove_suffix(1);
+  for (const std::string_view line : Split(text, '\n')) {
+    block += '\n';
+    if (!line.empty()) StrAppend(block, std::string(static_cast<size_t>(indent), ' '), line);
+  }
+  return block;
+}
+
+std::string Scalar(const YamlNode& node, int indent) {
+  // Plain text of several lines is nothing but a string.
+  const bool lines = node.scalar.find('\n') != std::string::npos;
+  if (!node.quoted && !lines) return node.scalar;
+  if (IsBlock(node.scalar)) return Block(node.scalar, indent);
+  return IsPlainWord(node.scalar) ? node.scalar : JsonString(node.scalar);
+}
+
+class Writer {
+ public:
+  std::string Take() { return std::move(text_); }
+
+  // What stands behind "key:" or "-", with the end of its line.
+  void Value(const YamlNode& node, int indent, bool in_sequence) {
+    switch (node.kind) {
+      case YamlNode::Kind::kNull:
+        StrAppend(text_, " null\n");
+        return;
+      case YamlNode::Kind::kScalar:
+        StrAppend(text_, " ", Scalar(node, indent + 2), "\n");
+        return;
+      case YamlNode::Kind::kSequence:
+        if (node.items.empty()) return Append(" []\n");
+        Append("\n");
+        // Under a key its items may stand where the key does, as kubectl writes them.
+        return Items(node, in_sequence ? indent + 2 : indent);
+      case YamlNode::Kind::kMap:
+        if (node.members.empty()) return Append(" {}\n");
+        if (!in_sequence) Append("\n");
+        return Members(node, indent + 2, in_sequence);
+    }
+  }
+  void Members(const YamlNode& map, int indent, bool first_is_placed) {
+    for (const YamlNode::Member& member : map.members) {
+      first_is_placed ? Append(" ") : Indent(indent);
+      first_is_placed = false;
+      StrAppend(text_, IsPlainWord(member.key) ? member.key : JsonString(member.key), ":");
+      Value(member.value, indent, false);
+    }
+  }
+  void Items(const YamlNode& sequence, int indent) {
+    for (const YamlNode& item : sequence.items) {
+      Indent(indent);
+      Append("-");
+      Value(item, indent, true);
+    }
+  }
+
+ private:
+  void Append(std::string_view text) { text_ += text; }
+  void Indent(int indent) { text_.append(static_cast<size_t>(indent), ' '); }
+
+  std::string text_;
+};
+
+}  // namespace
+
+std::string WriteYaml(const YamlNode& document) {
+  Writer writer;
+  if (document.kind == YamlNode::Kind::kMap && !document.members.empty()) {
+    writer.Members(document, 0, false);
+  } else if (document.kind == YamlNode::Kind::kSequence && !document.items.empty()) {
+    writer.Items(document, 0);
+  } else {
+    writer.Value(document, 0, false);
+  }
+  return writer.Take();
+}
+
+}  // namespace weir

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/cli/yaml_writer.h"
+
+#include <gtest/gtest.h>
+
+#include "proxy/base/strings.h"
+
+namespace weir {
+namespace {
+
+YamlNode Read(std::string_view text) {
+  const absl::StatusOr<YamlNode> node = ParseYaml("test", text);
+  EXPECT_TRUE(node.ok()) << node.status() << "\n" << text;
+  return node.value_or(YamlNode());
+}
+
+YamlNode String(std::string_view text) {
+  YamlNode node;
+  node.kind = YamlNode::Kind::kScalar;
+  node.scalar = text;
+  node.quoted = true;
+  return node;
+}
+
+// In a map, in a sequence, and in maps in sequences.
+YamlNode Everywhere(const YamlNode& scalar) {
+  YamlNode root = Read("{a: 1, b: [1, {c: 1, d: [[1]]}]}");
+  root.members[0].value = scalar;
+  YamlNode& items = root.members[1].value;
+  items.items[0] = scalar;
+  items.items[1].members[0].value = scalar;
+  items.items[1].members[1].value.items[0].items[0] = scalar;
+  return root;
+}
+
+TEST(YamlWriterTest, WritesAsPeopleDo) {
+  EXPECT_EQ(
+      WriteYaml(Read(R"({"a": [1, {"b": "x", "c": ["z"]}, []], "d": {}, "e": null, f: {g: h}})")),
+      "a:\n"
+      "- 1\n"
+      "- b: x\n"
+      "  c:\n"
+      "  - z\n"
+      "- []\n"
+      "d: {}\n"
+      "e: null\n"
+      "f:\n"
+      "  g: h\n");
+}
+
+TEST(YamlWriterTest, AStringStaysOne) {
+  for (const std::string_view text : {"",
+                                      "yes",
+                                      "No",
+                                      "ON",
+                                      "y",
+                                      "null",
+                                      "Null",
+                                      "~",
+                                      "true",
+                                      "6443",
+                                      "1e3",
+                                      "0x1F",
+                                      "0o7",
+                                      "1_000",
+                                      "12:30:45",
+                                      ".5",
+                                      "-1",
+                                      "+1",
+                                      ".inf",
+                                      "2026-01-01",
+                                      "word",
+                                      "a-b.c/d",
+                                      " a",
+                                      "a ",
+                                      "a: b",
+                                      "a #b",
+                                      "- x",
+                                      "? x",
+                                      "|",
+                                      ">",
+                                      "@x",
+                                      "%y",
+                                      "!z",
+                                      "&a",
+                                      "*b",
+                                      "'",
+                                      "\"",
+                                      "\\",
+                                      "[x",
+                                      "{x",
+                                      "tab\there",
+                                      "two\nlines",
+                                      "two\nlines\n",
+                                      "\nbegins",
+                                      " begins\nso",
+                                      "ends\n\n",
+                                      "a\n\n b\n",
+                                      "a\r\nb",
+                                      "trailing \nspace\n",
+                                      "\x01",
+                                      "\xc3\xa9",
+                                      "\xc3\xa9\nb",
+                                      "<<",
+                                      "=",
+                                      "---",
+                                      "...\n"}) {
+    const std::string written = WriteYaml(Everywhere(String(text)));
+    const YamlNode read = Read(written);
+    const YamlNode& items = *read.Find("b");
+    for (const YamlNode* node : {read.Find("a"), &items.items[0], items.items[1].Find("c"),
+                                 &items.items[1].Find("d")->items[0].items[0]}) {
+      EXPECT_EQ(node->scalar, text) << written;
+      const bool word = text == "word" || text == "a-b.c/d";
+      EXPECT_EQ(node->quoted, !word) << written;
+    }
+  }
+}
+
+TEST(YamlWriterTest, WhatWasPlainStaysPlain) {
+  for (const std::string_view text :
+       {"yes", "6443", "1e3", "0440", "true", "-1.5", "a b", "100m"}) {
+    const YamlNode read = Read(WriteYaml(Read(StrCat("k: ", text))));
+    EXPECT_EQ(read.Find("k")->scalar, text);
+    EXPECT_FALSE(read.Find("k")->quoted) << text;
+  }
+}
+
+TEST(YamlWriterTest, AKeyIsAString) {
+  EXPECT_EQ(WriteYaml(Read(R"({"on": 1, "6": 2, "a b": 3, "app.kubernetes.io/name": 4, "": 5})")),
+            "\"on\": 1\n\"6\": 2\n\"a b\": 3\napp.kubernetes.io/name: 4\n\"\": 5\n");
+}
+
+TEST(YamlWriterTest, PlainTextOfSeveralLinesIsAString) {
+  const YamlNode folded = Read(WriteYaml(Read("k: one\n\n  two\nl: 1\n")));
+  EXPECT_EQ(folded.Find("k")->scalar, "one\ntwo");
+}
+
+TEST(YamlWriterTest, ADocumentNeedNotBeAMap) {
+  for (const std::string_view text : {"[]", "{}", "null", "1", "[1, [2], {a: 3}]"}) {
+    EXPECT_EQ(WriteYaml(Read(WriteYaml(Read(text)))), WriteYaml(Read(text))) << text;
+  }
+}
+
+}  // namespace
+}  // namespace weir
