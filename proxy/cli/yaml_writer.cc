@@ -85,7 +85,7 @@ class Writer {
     for (const YamlNode::Member& member : map.members) {
       first_is_placed ? Append(" ") : Indent(indent);
       first_is_placed = false;
-      StrAppend(text_, IsPlainWord(member.key) ? member.key : JsonString(member.key), ":");
+      Key(member.key, indent);
       Value(member.value, indent, false);
     }
   }
@@ -98,6 +98,15 @@ class Writer {
   }
 
  private:
+  // A long one has to be marked as such: readers look ahead for no more than 1024 characters.
+  void Key(const std::string& key, int indent) {
+    constexpr size_t kLong = 120;
+    const std::string written = IsPlainWord(key) ? key : JsonString(key);
+    if (written.size() <= kLong) return StrAppend(text_, written, ":");
+    StrAppend(text_, "? ", written, "\n");
+    Indent(indent);
+    Append(":");
+  }
   void Append(std::string_view text) { text_ += text; }
   void Indent(int indent) { text_.append(static_cast<size_t>(indent), ' '); }
 

@@ -131,6 +131,19 @@ TEST(YamlWriterTest, AKeyIsAString) {
             "\"on\": 1\n\"6\": 2\n\"a b\": 3\napp.kubernetes.io/name: 4\n\"\": 5\n");
 }
 
+TEST(YamlWriterTest, AKeyMayBeLong) {
+  for (const std::string& key : {std::string(2000, 'k'), std::string(2000, '7')}) {
+    YamlNode root = Read("- a: {k: {b: c}, d: e}\n- k: [1]\n");
+    root.items[0].members[0].value.members[0].key = key;
+    root.items[1].members[0].key = key;
+    const YamlNode read = Read(WriteYaml(root));
+    ASSERT_EQ(read.items.size(), 2U);
+    EXPECT_EQ(read.items[0].Find("a")->Find(key)->Find("b")->scalar, "c");
+    EXPECT_EQ(read.items[0].Find("a")->Find("d")->scalar, "e");
+    EXPECT_EQ(read.items[1].Find(key)->items.size(), 1U);
+  }
+}
+
 TEST(YamlWriterTest, PlainTextOfSeveralLinesIsAString) {
   const YamlNode folded = Read(WriteYaml(Read("k: one\n\n  two\nl: 1\n")));
   EXPECT_EQ(folded.Find("k")->scalar, "one\ntwo");
