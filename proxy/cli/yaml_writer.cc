@@ -28,6 +28,15 @@ bool IsPlainWord(std::string_view text) {
          std::all_of(text.begin(), text.end(), IsWordByte) && !IsSpecial(text);
 }
 
+// As in JSON, where the last control byte may stand as it is.
+std::string InQuotes(std::string_view text) {
+  std::string quoted = JsonString(text);
+  for (size_t at; (at = quoted.find('\x7f')) != std::string::npos;) {
+    quoted.replace(at, 1, "\\u007f");
+  }
+  return quoted;
+}
+
 // Such as a script: lines of printable text, the first of which shows the indentation.
 bool IsBlock(std::string_view text) {
   const size_t first_end = text.find('\n');
@@ -50,11 +59,13 @@ std::string Block(std::string_view text, int indent) {
 }
 
 std::string Scalar(const YamlNode& node, int indent) {
-  // Plain text of several lines is nothing but a string.
-  const bool lines = node.scalar.find('\n') != std::string::npos;
-  if (!node.quoted && !lines) return node.scalar;
+  // Plain text of several lines, or with what nobody can see, is nothing but a string.
+  const bool visible = std::none_of(node.scalar.begin(), node.scalar.end(), [](char byte) {
+    return static_cast<unsigned char>(byte) < 0x20 || byte == 0x7f;
+  });
+  if (!node.quoted && visible) return node.scalar;
   if (IsBlock(node.scalar)) return Block(node.scalar, indent);
-  return IsPlainWord(node.scalar) ? node.scalar : JsonString(node.scalar);
+  return IsPlainWord(node.scalar) ? node.scalar : InQuotes(node.scalar);
 }
 
 class Writer {
@@ -101,7 +112,7 @@ class Writer {
   // A long one has to be marked as such: readers look ahead for no more than 1024 characters.
   void Key(const std::string& key, int indent) {
     constexpr size_t kLong = 120;
-    const std::string written = IsPlainWord(key) ? key : JsonString(key);
+    const std::string written = IsPlainWord(key) ? key : InQuotes(key);
     if (written.size() <= kLong) return StrAppend(text_, written, ":");
     StrAppend(text_, "? ", written, "\n");
     Indent(indent);

@@ -147,6 +147,9 @@ TEST(YamlWriterTest, AKeyMayBeLong) {
 TEST(YamlWriterTest, PlainTextOfSeveralLinesIsAString) {
   const YamlNode folded = Read(WriteYaml(Read("k: one\n\n  two\nl: 1\n")));
   EXPECT_EQ(folded.Find("k")->scalar, "one\ntwo");
+  YamlNode odd = Read("k: 1");
+  odd.members[0].value.scalar = std::string("1\0\x7f", 3);
+  EXPECT_EQ(WriteYaml(odd), "k: \"1\\u0000\\u007f\"\n");
 }
 
 TEST(YamlWriterTest, ADocumentNeedNotBeAMap) {
