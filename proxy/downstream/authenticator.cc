@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/downstream/authenticator.h"
 
+#include <algorithm>
 #include <list>
 #include <utility>
 #include <vector>
@@ -17,6 +18,8 @@ namespace {
 
 // Streams go on without a request of anybody's.
 constexpr absl::Duration kLookAtToken = absl::Seconds(10);
+// After a review without an answer.
+constexpr absl::Duration kAskAgain = absl::Seconds(10);
 
 // Time does not depend on where they differ.
 bool SameSecret(std::string_view a, std::string_view b) {
@@ -68,6 +71,7 @@ class Authenticator::Core {
   struct Proof {
     std::optional<Identity> identity;  // nullopt: refused.
     MonotonicTime until;
+    MonotonicTime last;  // Until when it counts if nobody answers.
     absl::Time expires;
     std::list<std::string>::iterator age;
   };
@@ -91,6 +95,9 @@ class Authenticator::Core {
   void OnReviewed(const std::string& hash, absl::Time expires, absl::StatusOr<Identity> identity);
   void Remember(const std::string& hash, std::optional<Identity> identity, absl::Time expires);
   void Settle(const std::string& hash, Verdict verdict);
+  void Forget(const std::string& hash);
+  // By what was proved before; when there is no answer now.
+  Verdict Unanswered(const std::string& hash);
   Verdict VerdictOf(const Proof& proof) const;
 
   Upstream& upstream_;
@@ -226,15 +233,35 @@ std::optional<Authenticator::Verdict> Authenticator::Core::KnownSoFar(
   if (owner_pending_) return std::nullopt;
   if (!owner_.has_value()) return Verdict::kOther;
   if (IsWeirToken(token)) return Verdict::kOwnerByWeirToken;
-  const auto proof = proofs_.find(Sha256(token));
+  const std::string hash = Sha256(token);
+  const auto proof = proofs_.find(hash);
   if (proof == proofs_.end()) return std::nullopt;
-  if (dispatcher_.Now() < proof->second.until && absl::Now() < proof->second.expires) {
-    return VerdictOf(proof->second);
-  }
+  const MonotonicTime now = dispatcher_.Now();
+  const bool expired = absl::Now() >= proof->second.expires;
+  if (!expired && now < proof->second.until) return VerdictOf(proof->second);
+  if (expired || now >= proof->second.last) Forget(hash);
+  return std::nullopt;
+}
+
+void Authenticator::Core::Forget(const std::string& hash) {
+  const auto proof = proofs_.find(hash);
+  if (proof == proofs_.end()) return;
   by_age_.erase(proof->second.age);
   proofs_.erase(proof);
   remembered_->Set(static_cast<int64_t>(proofs_.size()));
-  return std::nullopt;
+}
+
+// Whose a token is does not change. That Weir may read for it is another question, which is asked
+// more often.
+Authenticator::Verdict Authenticator::Core::Unanswered(const std::string& hash) {
+  review_failures_->Add();
+  const auto proof = proofs_.find(hash);
+  const MonotonicTime now = dispatcher_.Now();
+  if (proof == proofs_.end() || now >= proof->second.last || absl::Now() >= proof->second.expires) {
+    return Verdict::kOther;
+  }
+  proof->second.until = std::max(proof->second.until, now + kAskAgain);
+  return VerdictOf(proof->second);
 }
 
 RequestHandle Authenticator::Core::Check(std::string_view authorization,
@@ -261,10 +288,7 @@ void Authenticator::Core::StartReview(const std::string& hash, std::string autho
                                    [this, hash, expires](absl::StatusOr<Identity> identity) {
                                      OnReviewed(hash, expires, std::move(identity));
                                    });
-  review->timeout = dispatcher_.CreateTimer([this, hash] {
-    review_failures_->Add();
-    Settle(hash, Verdict::kOther);
-  });
+  review->timeout = dispatcher_.CreateTimer([this, hash] { Settle(hash, Unanswered(hash)); });
   review->timeout->Enable(options_.review_timeout);
   under_way_.emplace(hash, std::move(review));
 }
@@ -276,27 +300,30 @@ void Authenticator::Core::OnReviewed(const std::string& hash, absl::Time expires
     Remember(hash, *std::move(identity), expires);
     return Settle(hash, VerdictOf(proofs_.find(hash)->second));
   }
+  if (!IsUnauthenticated(identity.status()) && !IsPermissionDenied(identity.status())) {
+    return Settle(hash, Unanswered(hash));
+  }
   // A refusal is not remembered: the API server is asked again with each request anyway, as they
   // are all forwarded.
   review_failures_->Add();
+  Forget(hash);
   Settle(hash, Verdict::kOther);
 }
 
 void Authenticator::Core::Remember(const std::string& hash, std::optional<Identity> identity,
                                    absl::Time expires) {
-  if (const auto old = proofs_.find(hash); old != proofs_.end()) {
-    by_age_.erase(old->second.age);
-    proofs_.erase(old);
-  }
+  Forget(hash);
   while (proofs_.size() >= options_.max_tokens) {
     proofs_.erase(by_age_.front());
     by_age_.pop_front();
   }
   by_age_.push_back(hash);
-  proofs_.emplace(hash, Proof{.identity = std::move(identity),
-                              .until = dispatcher_.Now() + options_.remember,
-                              .expires = expires,
-                              .age = std::prev(by_age_.end())});
+  proofs_.emplace(
+      hash, Proof{.identity = std::move(identity),
+                  .until = dispatcher_.Now() + options_.remember,
+                  .last = dispatcher_.Now() + options_.remember + options_.remember_unanswered,
+                  .expires = expires,
+                  .age = std::prev(by_age_.end())});
   remembered_->Set(static_cast<int64_t>(proofs_.size()));
 }
 

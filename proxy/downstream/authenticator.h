@@ -17,6 +17,8 @@ namespace weir {
 struct AuthenticatorOptions {
   absl::Duration remember =
       absl::Minutes(10);  // Then a token is proved again; sooner if it expires.
+  // For so long beyond that a proof counts while the API server gives no answer.
+  absl::Duration remember_unanswered = absl::Minutes(10);
   absl::Duration review_timeout = absl::Seconds(3);
   size_t max_tokens = 1000;  // Remembered; the oldest goes first.
 };
@@ -44,7 +46,8 @@ class Authenticator {
   // The verdict if it is known now.
   std::optional<Verdict> Known(std::string_view authorization);
   // Otherwise asks upstream; `done` never runs before this has returned. Anything but a proof
-  // (time-out, refusal) is kOther.
+  // (time-out, refusal) is kOther; where there is no answer, a proof that has just become too old
+  // counts.
   [[nodiscard]] RequestHandle Check(std::string_view authorization,
                                     std::function<void(Verdict)> done);
 

@@ -197,6 +197,44 @@ TEST_F(AuthenticatorTest, ProofIsForgottenAfterTenMinutes) {
   EXPECT_EQ(Ask("Bearer mine"), Verdict::kOther);
 }
 
+// Else a cache that could serve would turn everybody away in the middle of an outage.
+TEST_F(AuthenticatorTest, AProofOutlastsAnApiServerThatDoesNotAnswer) {
+  StartAndSettle();
+  Ask("Bearer mine");
+  dispatcher_.Advance(absl::Minutes(11));
+  for (const int failure : {500, 503, 429}) {
+    failure_ = failure;
+    dispatcher_.Advance(absl::Seconds(11));
+    reviews_ = 0;
+    EXPECT_EQ(Ask("Bearer mine"), Verdict::kOwner);
+    EXPECT_EQ(Ask("Bearer mine"), Verdict::kOwner);
+    EXPECT_EQ(reviews_, 1) << "not asked again at once";
+    EXPECT_EQ(Ask("Bearer unknown"), Verdict::kOther);
+  }
+  hold_ = true;
+  dispatcher_.Advance(absl::Seconds(11));
+  std::optional<Verdict> verdict;
+  const RequestHandle check = authenticator_->Check("Bearer mine", [&](Verdict v) { verdict = v; });
+  dispatcher_.Advance(absl::Seconds(4));
+  EXPECT_EQ(verdict, Verdict::kOwner);
+  hold_ = false;
+  dispatcher_.Advance(absl::Minutes(9));
+  EXPECT_EQ(Ask("Bearer mine"), Verdict::kOther) << "twenty minutes are enough";
+}
+
+TEST_F(AuthenticatorTest, AProofDoesNotOutlastARefusal) {
+  StartAndSettle();
+  for (const int refusal : {401, 403}) {
+    failure_ = 0;
+    EXPECT_EQ(Ask("Bearer mine"), Verdict::kOwner);
+    dispatcher_.Advance(absl::Minutes(11));
+    failure_ = refusal;
+    EXPECT_EQ(Ask("Bearer mine"), Verdict::kOther);
+    failure_ = 503;
+    EXPECT_EQ(Ask("Bearer mine"), Verdict::kOther);
+  }
+}
+
 TEST_F(AuthenticatorTest, RefusalIsNotRemembered) {
   StartAndSettle();
   EXPECT_EQ(Ask("Bearer late"), Verdict::kOther);
