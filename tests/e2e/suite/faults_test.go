@@ -77,7 +77,7 @@ func TestDifferentialOfWhatComesAndGoes(t *testing.T) {
 	options := exact
 	options.Habits = []differential.Habit{differential.StartsNew, differential.Stays}
 	trial := trial{options: options, length: faultLength, hurts: true, passing: true, judge: (*differential.Summary).Undisturbed}
-	trial.runOnBadWires(t, diffCluster(t), breakAnywhere(100_000))
+	trial.runOnBadWires(t, diffCluster(t), breakAnywhere(min(longest(t), 1_000_000)))
 }
 
 // longest is how many bytes a connection lives at most. What does not get through in one is asked
