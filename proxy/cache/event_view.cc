@@ -55,11 +55,6 @@ EventView::Events EventView::Difference(const ObjectPtr& before, const ObjectPtr
     events.push_back({WatchEventType::kModified, after, after->version()});
     return events;
   }
-  if (was && !is && after != nullptr) {
-    // What is there now is as good a place for the deletion as any before.
-    events.push_back({WatchEventType::kDeleted, before, after->version()});
-    return events;
-  }
   if (was) events.push_back({WatchEventType::kDeleted, before, ResourceVersion()});
   if (is) events.push_back({WatchEventType::kAdded, after, after->version()});
   return events;

@@ -52,7 +52,7 @@ class EventView {
   std::optional<Event> Select(const CacheEvent& event) const;
   // The events of a reader that saw `before` and is to see `after` (either may be null), for which
   // no published event is at hand: none, one, or DELETED and ADDED when the uid is another. To be
-  // Shown. A DELETED whose own version is not known carries none (version not set).
+  // Shown. A DELETED carries no version: when the object left the view neither of the two says.
   using Events = absl::InlinedVector<Event, 2>;
   Events Difference(const ObjectPtr& before, const ObjectPtr& after) const;
 

@@ -114,17 +114,51 @@ bool WatchCursor::Skips(const CacheEvent& event) const {
   return position_.revision->events[position_.index].version <= seen;
 }
 
+std::optional<EventView::Event> WatchCursor::Seen(size_t index) const {
+  const Revision& revision = *position_.revision;
+  return view_class_ == nullptr ? view().Select(revision.events[index])
+                                : view_class_->Translate(revision, index);
+}
+
+bool WatchCursor::LeftInRelist(const CacheEvent& event, const EventView::Event& seen) const {
+  return position_.revision->relisted && event.type != WatchEventType::kDeleted &&
+         seen.type == WatchEventType::kDeleted;
+}
+
+// When it left is not known. Told at the version of its last change, it would be lost to who breaks
+// off before: from a version within a relist the API server tells of nobody who had left by then.
+std::optional<WatchCursor::Item> WatchCursor::NextLeaving() {
+  const Revision& revision = *position_.revision;
+  if (!revision.relisted || view_class_ == nullptr || position_.index > 0) return std::nullopt;
+  while (leaving_ < revision.events.size()) {
+    const size_t index = leaving_++;
+    std::optional<EventView::Event> seen = Seen(index);
+    if (!seen.has_value() || !LeftInRelist(revision.events[index], *seen)) continue;
+    seen = view().Select(revision.events[index]);
+    seen->version = revision.after;
+    ObjectPtr shown = view().Show(*seen);
+    if (shown == nullptr) return End(Item::Kind::kNotShowable);
+    relist_told_ = seen->version;
+    return Item{.kind = Item::Kind::kEvent,
+                .type = seen->type,
+                .object = std::move(shown),
+                .version = seen->version,
+                .published = revision.published};
+  }
+  return std::nullopt;
+}
+
 std::optional<WatchCursor::Item> WatchCursor::NextOfRevision() {
+  if (std::optional<Item> leaving = NextLeaving()) return leaving;
   const Revision& revision = *position_.revision;
   while (position_.index < revision.events.size()) {
     const size_t index = position_.index++;
     const CacheEvent& event = revision.events[index];
     if (Skips(event)) continue;
-    std::optional<EventView::Event> seen =
-        view_class_ == nullptr ? view().Select(event) : view_class_->Translate(revision, index);
+    std::optional<EventView::Event> seen = Seen(index);
     if (seen.has_value() && seen->object == nullptr) return End(Item::Kind::kNotShowable);
     seen_ = std::max(seen_, event.version);
-    if (!seen.has_value()) continue;
+    if (!seen.has_value() || LeftInRelist(event, *seen)) continue;
     if (revision.relisted) relist_told_ = seen->version;
     return Item{.kind = Item::Kind::kEvent,
                 .type = seen->type,
@@ -148,7 +182,8 @@ std::optional<WatchCursor::Item> WatchCursor::EndOfRelist() {
 
 // What came and went between two versions that a relist or a difference joins is not known: it is
 // complete for a reader that was at the first, needless for one that was beyond the second, and
-// wrong for one between them.
+// wrong for one between them. The two are one where a list has found at the state's own version
+// what a watch had lost.
 bool WatchCursor::NextRevision() {
   const ResourceVersion here = position_.revision->version;
   seen_ = std::max(seen_, position_.revision->heard);
@@ -160,12 +195,13 @@ bool WatchCursor::NextRevision() {
   const bool gap = passed_by || next->relisted;
   if (gap && skip_through_ > here && skip_through_ < next->version) {
     ended_ = Item::Kind::kExpired;
-  } else if (gap && skip_through_ >= next->version) {
+  } else if (gap && skip_through_ > here && skip_through_ >= next->version) {
     position_ = {next, next->events.size()};
   } else if (passed_by) {
     BeginDifference();
   } else {
     position_ = {std::move(next), 0};
+    leaving_ = 0;
   }
   return true;
 }

@@ -18,9 +18,10 @@ namespace weir {
 // Order of what it yields: the initial objects in key order (if asked for), then
 // InitialEventsEnd, then events in version order. A difference sends first the deletions whose
 // own version is no longer known, with the version the reader has already seen (one that resumes
-// there loses nothing), then updates and deletions by version, then a bookmark. One follows the
-// events of a relist, too: a reader that came back with the version of one of those could not be
-// told the rest, since nobody knows whether it has seen the others.
+// there loses nothing), then updates and deletions by version, then a bookmark. A relist
+// begins so, too: with who left the view in it, whenever that was. A bookmark follows its events: a
+// reader that came back with the version of one of those could not be told the rest, since nobody
+// knows whether it has seen the others.
 class WatchCursor {
  public:
   struct Item {
@@ -94,6 +95,12 @@ class WatchCursor {
   std::optional<Item> NextDifference();
   // The next event of the Revision the reader is in, if it has one left for this reader.
   std::optional<Item> NextOfRevision();
+  // That event as the reader is sent it; nullopt: it sees nothing of it.
+  std::optional<EventView::Event> Seen(size_t index) const;
+  // Of a relist: who has left the view in it, before all others and with the version from before
+  // it.
+  std::optional<Item> NextLeaving();
+  bool LeftInRelist(const CacheEvent& event, const EventView::Event& seen) const;
   // The bookmark behind the events of a relist, unless the last that was told says as much.
   std::optional<Item> EndOfRelist();
   // Goes to the next Revision; false if there is none.
@@ -107,6 +114,7 @@ class WatchCursor {
   WatchPosition position_;
   ResourceVersion seen_;  // Everything up to here has been yielded, of what the cache had.
   ResourceVersion skip_through_;
+  size_t leaving_ = 0;               // Of a relist: events so far looked at for who leaves.
   ResourceVersion relist_told_;      // Of the last event of a relist, until that has ended.
   std::optional<Item::Kind> ended_;  // kExpired or kNotShowable.
 

@@ -2,6 +2,7 @@
 #include "proxy/cache/watch_difference.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -20,7 +21,20 @@ bool ByPlace(const Placed& a, const Placed& b) {
   return a.inferred < b.inferred;
 }
 
-// Gives the deletions, which are in key order, the version of the window's event that says so.
+// How an event says that the object has left the view, if it does: as the API server would send it.
+// When it did so in a relist is not known, so it comes first, as inferred deletions do.
+std::optional<Placed> Leaving(const EventView& view, const CacheEvent& event,
+                              const Revision& revision) {
+  std::optional<EventView::Event> seen = view.Select(event);
+  if (!seen.has_value() || seen->type != WatchEventType::kDeleted) return std::nullopt;
+  const bool found_out = revision.relisted && event.type != WatchEventType::kDeleted;
+  if (found_out) seen->version = revision.after;
+  return Placed{*std::move(seen), event.inferred || found_out};
+}
+
+// Gives the deletions, which are in key order, the version of the last of the window's events by
+// which their object left. What became of it then is no event to this reader, nor to one that
+// breaks off and resumes.
 void FindVersions(std::vector<Placed>& deletions, const EventView& view,
                   const WatchWindow& window) {
   const auto by_key = [](const Placed& placed, ObjectKeyView key) {
@@ -28,16 +42,13 @@ void FindVersions(std::vector<Placed>& deletions, const EventView& view,
   };
   window.ForEach([&](const Revision& revision) {
     for (const CacheEvent& event : revision.events) {
-      if (event.type != WatchEventType::kDeleted) continue;
       const ObjectKeyView key = event.object->key();
       const auto it = std::lower_bound(deletions.begin(), deletions.end(), key, by_key);
       if (it == deletions.end() || it->event.object->key() != key ||
           it->event.object->uid() != event.object->uid()) {
         continue;
       }
-      it->event.version = event.version;
-      it->inferred = event.inferred;
-      if (view.Includes(*event.object)) it->event.object = event.object;
+      if (std::optional<Placed> left = Leaving(view, event, revision)) *it = *std::move(left);
     }
   });
 }

@@ -88,12 +88,28 @@ std::optional<WatchPosition> WatchWindow::Find(ResourceVersion since) const {
   const auto next = std::partition_point(
       entries_.begin(), entries_.end(),
       [since](const Entry& entry) { return entry.revision->version <= since; });
+  if (RevisionPtr repair = RepairAt(next, since)) return WatchPosition{std::move(repair), 0};
   if (next == entries_.end()) return WatchPosition{newest_, newest_->events.size()};
   // Between the two versions of a relist or a proof nothing is known of what came and went.
   const bool between = next->revision->relisted && next->revision->after != since &&
                        !std::binary_search(next->proved.begin(), next->proved.end(), since);
   if (between) return FindHeard(next, since);
   return WatchPosition{next->revision, 0};
+}
+
+// Of the Revisions at `since`, which end before `end`: the first that a list has mended at the
+// version that the state had already. Who comes with it may have it from before.
+RevisionPtr WatchWindow::RepairAt(std::deque<Entry>::const_iterator end,
+                                  ResourceVersion since) const {
+  RevisionPtr repair;
+  for (auto entry = end; entry != entries_.begin();) {
+    const RevisionPtr& revision = (--entry)->revision;
+    if (revision->version != since) break;
+    if (revision->relisted && revision->after == since && !revision->events.empty()) {
+      repair = revision;
+    }
+  }
+  return repair;
 }
 
 // After a proof: but for what the watch has brought since.

@@ -65,6 +65,7 @@ class WatchWindow {
     // Of proofs in a row that this entry stands for: the versions before that of the last one.
     std::vector<ResourceVersion> proved = {};
   };
+  RevisionPtr RepairAt(std::deque<Entry>::const_iterator end, ResourceVersion since) const;
   std::optional<WatchPosition> FindHeard(std::deque<Entry>::const_iterator proof,
                                          ResourceVersion since) const;
   bool Merge(const RevisionPtr& revision);

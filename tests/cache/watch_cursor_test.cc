@@ -118,7 +118,8 @@ TEST_F(WatchCursorTest, ADifferenceIsOfTheReadersView) {
   resource_.Put({.name = "enters", .labels = {{"app", "web"}}});  // 14
   dispatcher_.RunReady();
   FloodWindow();
-  EXPECT_THAT(ReadAll(cursor), ElementsAre("DELETED leaves@13", "ADDED enters@14", "BOOKMARK@19"));
+  EXPECT_THAT(ReadAll(cursor), ElementsAre("DELETED leaves@12", "ADDED enters@14", "BOOKMARK@19"))
+      << "the window has forgotten that it left at 13";
 }
 
 TEST_F(WatchCursorTest, TellsARelistToThoseBeforeItAndNotToThoseBeyond) {
@@ -157,6 +158,82 @@ TEST_F(WatchCursorTest, SaysAtOnceThatARelistIsOver) {
   resource_.Put({.name = "a", .labels = {{"app", "web"}}});  // 14
   dispatcher_.RunReady();
   EXPECT_THAT(ReadAll(cursor), ElementsAre("MODIFIED a@14"));
+}
+
+// When an object left the view is not known, if a relist found it out: it comes first, as one does
+// that is gone. Whoever breaks off between the others has a version at which nobody tells of it.
+TEST_F(WatchCursorTest, WhoLeavesTheViewInARelistLeavesFirst) {
+  const std::vector<std::pair<std::string, std::string>> web = {{"app", "web"}};
+  for (const char* name : {"a", "b", "c", "d"}) {
+    resource_.Put({.name = name, .labels = web, .data = "shown"});  // 11..14
+  }
+  CacheReplica& replica = Replica();
+  WatchCursor cursor = CursorAt(replica, 14, Web());
+  WatchCursor slow = cursor;
+  Relist([&] {
+    resource_.Put({.name = "a"});                 // 15
+    resource_.Put({.name = "b", .labels = web});  // 16
+    resource_.Put({.name = "a"});                 // 17
+    resource_.Delete("default", "c");             // 18
+    resource_.Put({.name = "e", .labels = web});  // 19
+  });
+  ASSERT_TRUE(replica.newest()->relisted);
+  const auto left = cursor.Next();
+  EXPECT_EQ(left->type, WatchEventType::kDeleted);
+  EXPECT_EQ(left->object->name(), "a");
+  EXPECT_EQ(left->object->version(), V(14));
+  EXPECT_NE(left->object->raw().find("shown"), std::string_view::npos);
+  WatchCursor resumed = CursorAt(replica, 14, Web());
+  EXPECT_THAT(ReadAll(resumed),
+              ElementsAre("DELETED a@14", "DELETED c@14", "MODIFIED b@16", "ADDED e@19"));
+  EXPECT_THAT(ReadAll(cursor), ElementsAre("DELETED c@14", "MODIFIED b@16", "ADDED e@19"));
+  WatchCursor everything = CursorAt(replica, 14);
+  EXPECT_THAT(ReadAll(everything),
+              ElementsAre("DELETED c@14", "MODIFIED b@16", "MODIFIED a@17", "ADDED e@19"));
+  resource_.Put({.name = "b", .labels = web});  // 20
+  dispatcher_.RunReady();
+  EXPECT_THAT(ReadAll(cursor), ElementsAre("MODIFIED b@20"));
+  EXPECT_THAT(ReadAll(slow), ElementsAre("DELETED a@14", "DELETED c@14", "ADDED e@19",
+                                         "MODIFIED b@20", "BOOKMARK@20"));
+}
+
+TEST_F(WatchCursorTest, ADifferenceOverARelistTellsWhoLeftInItAsThat) {
+  const std::vector<std::pair<std::string, std::string>> web = {{"app", "web"}};
+  for (const char* name : {"a", "b"}) resource_.Put({.name = name, .labels = web});  // 11, 12
+  CacheReplica& replica = Replica();
+  WatchCursor cursor = CursorAt(replica, 12, Web());
+  FloodWindow();  // 13..17
+  Relist([&] {
+    resource_.Put({.name = "a"});                 // 18
+    resource_.Put({.name = "b", .labels = web});  // 19
+    resource_.Put({.name = "a"});                 // 20
+  });
+  ASSERT_TRUE(replica.newest()->relisted);
+  EXPECT_THAT(ReadAll(cursor), ElementsAre("DELETED a@17", "MODIFIED b@19", "BOOKMARK@20"));
+}
+
+// A watch has lost an event, which a list finds out at the version that the state had already.
+TEST_F(WatchCursorTest, ARepairAtItsOwnVersionIsToldToWhoResumedThere) {
+  CacheReplica& replica = Replica();
+  resource_.SetFaults([](auto& faults) { faults.lost_events = 1; });
+  resource_.Put({.name = "lost"});  // 11
+  resource_.Put({.name = "b"});     // 12
+  dispatcher_.RunReady();
+  WatchCursor before = CursorAt(replica, 12);
+  EXPECT_THAT(ReadAll(before), IsEmpty());
+  replica.WantCurrent();
+  dispatcher_.Advance(absl::Seconds(1));
+  ASSERT_EQ(replica.newest()->version, V(12));
+  ASSERT_EQ(replica.newest()->objects.size(), 2U);
+  EXPECT_THAT(ReadAll(before), ElementsAre("ADDED lost@11", "BOOKMARK@12"));
+  WatchCursor after = CursorAt(replica, 12);
+  EXPECT_THAT(ReadAll(after), ElementsAre("ADDED lost@11", "BOOKMARK@12"))
+      << "it may have that version from before";
+  resource_.Put({.name = "c"});  // 13
+  dispatcher_.RunReady();
+  EXPECT_THAT(ReadAll(before), ElementsAre("ADDED c@13"));
+  WatchCursor beyond = CursorAt(replica, 13);
+  EXPECT_THAT(ReadAll(beyond), IsEmpty());
 }
 
 TEST_F(WatchCursorTest, ExpiresWhenARelistHidesWhatTheReaderCannotKnow) {

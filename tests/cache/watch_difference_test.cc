@@ -30,24 +30,63 @@ class WatchDifferenceTest : public SmallWindowFixture {
       state[name] = {std::string(item.object->uid()), item.object->version()};
     }
   }
-  State ServerState() const { return StateAt(V(resource_.version())); }
-  State StateAt(ResourceVersion version) const {
+  State ServerState(const EventView& view = EventView()) const {
+    return StateAt(V(resource_.version()), view);
+  }
+  State StateAt(ResourceVersion version, const EventView& view) const {
     State state;
     for (const auto& [key, object] : resource_.StateAt(version)) {
+      if (!view.Includes(*object)) continue;
       state[std::string(object->name())] = {std::string(object->uid()), object->version()};
     }
     return state;
   }
   // What the API server sends after `since`, all of it: the state that remains.
-  void Replay(ResourceVersion since, State& state) const {
-    const State server = ServerState();
-    const State then = StateAt(since);
+  void Replay(ResourceVersion since, const EventView& view, State& state) const {
+    const State server = ServerState(view);
+    const State then = StateAt(since, view);
     for (const auto& [name, at] : server) {
       if (at.second > since) state[name] = at;
     }
     for (const auto& [name, at] : then) {
       if (!server.contains(name)) state.erase(name);
     }
+  }
+
+  // At every place where the reader may break off that is at `place` and has seen `seen`, of
+  // version `last`: what it was told, and what it is told that comes with the last version it was
+  // told, by the API server or from the window, make up the API server's state.
+  void ExpectNothingLostByResumingInside(const CacheReplica& replica, const WatchCursor& place,
+                                         const State& seen, ResourceVersion last) {
+    const EventView view = place.view();
+    WatchCursor whole = place;
+    const size_t items = ReadAll(whole).size();
+    for (size_t breaks_at = 0; breaks_at <= items; ++breaks_at) {
+      WatchCursor cursor = place;
+      State state = seen;
+      ResourceVersion told = last;
+      for (size_t i = 0; i < breaks_at; ++i) {
+        const auto item = cursor.Next();
+        EXPECT_GE(item->version, told);
+        told = item->version;
+        Apply(*item, state);
+      }
+      State forwarded = state;
+      Replay(told, view, forwarded);
+      EXPECT_EQ(forwarded, ServerState(view)) << "after " << breaks_at << " items";
+      if (std::optional<WatchPosition> found = replica.Find(told)) {
+        WatchCursor resumed = WatchCursor::After(replica, view, *std::move(found), told);
+        while (const auto item = resumed.Next()) Apply(*item, state);
+        EXPECT_EQ(state, ServerState(view)) << "after " << breaks_at << " items";
+      }
+    }
+  }
+
+  // Six of Web(), told to a reader of that, which is where this returns.
+  WatchCursor ReaderOfSix(CacheReplica& replica) {
+    for (int i = 0; i < 6; ++i) resource_.Put({.name = StrCat("o", i), .labels = kWeb});  // 11..16
+    dispatcher_.RunReady();
+    return CursorAt(replica, 16, Web());
   }
 };
 
@@ -197,7 +236,7 @@ TEST_F(WatchDifferenceTest, LeavingAndBeingDeletedIsDeletedWithWhatTheReaderMayS
   dispatcher_.RunReady();
   const auto item = cursor.Next();
   EXPECT_EQ(item->type, WatchEventType::kDeleted);
-  EXPECT_EQ(item->object->version(), V(18));
+  EXPECT_EQ(item->object->version(), V(17)) << "then it left; what became of it is hidden";
   EXPECT_NE(item->object->raw().find("shown"), std::string_view::npos);
   EXPECT_THAT(ReadAll(cursor), ElementsAre("BOOKMARK@18"));
 }
@@ -230,8 +269,6 @@ TEST_F(WatchDifferenceTest, ABookmarkOfTheNewestVersionFollows) {
   EXPECT_EQ(cursor.complete_through(), V(16));
 }
 
-// At every place where the reader may break off: what it was told, and what the API server tells
-// those who come with the last version it was told, make up the API server's state.
 TEST_F(WatchDifferenceTest, NothingIsLostByResumingInside) {
   for (int i = 0; i < 6; ++i) resource_.Put({.name = StrCat("o", i)});  // 11..16
   CacheReplica& replica = Replica();
@@ -246,29 +283,81 @@ TEST_F(WatchDifferenceTest, NothingIsLostByResumingInside) {
   resource_.Put({.name = "o2"});      // 26
   resource_.Delete("default", "o0");  // 27
   dispatcher_.RunReady();
-
   WatchCursor whole = place;
-  const size_t items = ReadAll(whole).size();
-  ASSERT_EQ(items, 8U);
-  for (size_t breaks_at = 0; breaks_at <= items; ++breaks_at) {
-    WatchCursor cursor = place;
-    State state = seen;
-    ResourceVersion last = V(16);
-    for (size_t i = 0; i < breaks_at; ++i) {
-      const auto item = cursor.Next();
-      EXPECT_GE(item->version, last);
-      last = item->version;
-      Apply(*item, state);
-    }
-    State forwarded = state;
-    Replay(last, forwarded);
-    EXPECT_EQ(forwarded, ServerState()) << "after " << breaks_at << " items";
-    if (std::optional<WatchPosition> found = replica.Find(last)) {
-      WatchCursor resumed = WatchCursor::After(replica, EventView(), *std::move(found), last);
-      while (const auto item = resumed.Next()) Apply(*item, state);
-      EXPECT_EQ(state, ServerState()) << "after " << breaks_at << " items";
-    }
-  }
+  ASSERT_EQ(ReadAll(whole).size(), 8U);
+  ExpectNothingLostByResumingInside(replica, place, seen, V(16));
+}
+
+// What an object does once it has left is no event to who may not see it.
+TEST_F(WatchDifferenceTest, AnObjectLeavesWhenItLeftAndNotWhenItChangedLast) {
+  CacheReplica& replica = Replica();
+  const WatchCursor place = ReaderOfSix(replica);
+  const State seen = ServerState(Web());
+  resource_.Put({.name = "o1"});                  // 17: forgotten.
+  resource_.Put({.name = "o3", .labels = kWeb});  // 18
+  dispatcher_.RunReady();
+  FloodWindow();                                  // 19..23
+  resource_.Put({.name = "o2"});                  // 24
+  resource_.Put({.name = "o5", .labels = kWeb});  // 25
+  resource_.Put({.name = "o2"});                  // 26
+  resource_.Put({.name = "o1"});                  // 27
+  dispatcher_.RunReady();
+  WatchCursor whole = place;
+  EXPECT_THAT(ReadAll(whole), ElementsAre("DELETED o1@16", "MODIFIED o3@18", "DELETED o2@24",
+                                          "MODIFIED o5@25", "BOOKMARK@27"));
+  ExpectNothingLostByResumingInside(replica, place, seen, V(16));
+}
+
+TEST_F(WatchDifferenceTest, AnObjectLeavesWhenItLeftAndNotWhenItWasDeletedUnseen) {
+  CacheReplica& replica = Replica();
+  const WatchCursor place = ReaderOfSix(replica);
+  const State seen = ServerState(Web());
+  resource_.Put({.name = "o1"});  // 17: forgotten.
+  dispatcher_.RunReady();
+  FloodWindow();                                  // 18..22
+  resource_.Put({.name = "o2"});                  // 23
+  resource_.Put({.name = "o5", .labels = kWeb});  // 24
+  resource_.Delete("default", "o2");              // 25
+  resource_.Delete("default", "o1");              // 26
+  dispatcher_.RunReady();
+  WatchCursor whole = place;
+  EXPECT_THAT(ReadAll(whole),
+              ElementsAre("DELETED o1@16", "DELETED o2@23", "MODIFIED o5@24", "BOOKMARK@26"));
+  ExpectNothingLostByResumingInside(replica, place, seen, V(16));
+}
+
+TEST_F(WatchDifferenceTest, AnObjectLeavesWhenItWasDeletedAndNotWhenAnotherTookItsName) {
+  CacheReplica& replica = Replica();
+  const WatchCursor place = ReaderOfSix(replica);
+  const State seen = ServerState(Web());
+  FloodWindow();                                  // 17..21
+  resource_.Delete("default", "o2");              // 22
+  resource_.Put({.name = "o5", .labels = kWeb});  // 23
+  resource_.Put({.name = "o2"});                  // 24
+  dispatcher_.RunReady();
+  WatchCursor whole = place;
+  EXPECT_THAT(ReadAll(whole), ElementsAre("DELETED o2@22", "MODIFIED o5@23", "BOOKMARK@24"));
+  ExpectNothingLostByResumingInside(replica, place, seen, V(16));
+}
+
+// The last time that it left: who breaks off before is told of that one.
+TEST_F(WatchDifferenceTest, AnObjectThatCameBackLeavesTheLastTime) {
+  CacheReplica& replica = Replica();
+  const WatchCursor place = ReaderOfSix(replica);
+  const State seen = ServerState(Web());
+  FloodWindow();                                                      // 17..21
+  resource_.Put({.name = "o2"});                                      // 22
+  resource_.Put({.name = "o2", .labels = kWeb, .data = "returned"});  // 23
+  resource_.Put({.name = "o5", .labels = kWeb});                      // 24
+  resource_.Put({.name = "o2"});                                      // 25
+  dispatcher_.RunReady();
+  WatchCursor whole = place;
+  EXPECT_EQ(whole.Next()->object->name(), "o5");
+  const auto item = whole.Next();
+  EXPECT_EQ(item->type, WatchEventType::kDeleted);
+  EXPECT_EQ(item->version, V(25));
+  EXPECT_NE(item->object->raw().find("returned"), std::string_view::npos);
+  ExpectNothingLostByResumingInside(replica, place, seen, V(16));
 }
 
 }  // namespace
