@@ -109,9 +109,8 @@ void RoutedRequest::FindCache() {
 // Caches of one resource have a watch each, and one may be behind another.
 void RoutedRequest::NoteToldByWatches() {
   ResourceVersion known = told_.version;
-  published_ = 0;
+  published_.reset();
   if (replica_->state() == CacheReplica::State::kSynced) {
-    published_ = replica_->published();
     known = std::max(known, replica_->newest()->version);
   }
   context_.caches.ForEachOf(decision_.key.resource, [&](const CacheReplica& other) {
@@ -126,13 +125,14 @@ void RoutedRequest::NoteToldByWatches() {
 void RoutedRequest::TryServe() {
   if (replica_->state() == CacheReplica::State::kSyncing) return;
   if (replica_->state() == CacheReplica::State::kUnavailable) return OnUnavailable();
+  if (!published_.has_value()) published_ = replica_->published();
   const ReadVerdict verdict = CheckRead(decision_, *replica_,
                                         {.floors = context_.floors,
                                          .told = told_,
                                          .arrived = arrived_,
                                          .now = context_.dispatcher.Now(),
                                          .unanswered = unanswered_,
-                                         .published = published_},
+                                         .published = *published_},
                                         context_.options.check);
   switch (verdict.kind) {
     case ReadVerdict::Kind::kServe:
@@ -223,8 +223,8 @@ void RoutedRequest::ServeList() {
   const RevisionPtr& revision = replica_->newest();
   if (decision_.limit.has_value()) {
     const auto limit = static_cast<uint64_t>(*decision_.limit);
-    if (CountUpTo(limit, revision->objects, *view) > limit)
-      return Forward(ForwardReason::kPagedRead);
+    const uint64_t count = CountUpTo(limit, revision->objects, *view);
+    if (count > limit) return Forward(ForwardReason::kPagedRead);
   }
   ListEnvelope envelope =
       decision_.key.metadata_only ? PartialMetadataListEnvelope() : *replica_->envelope();

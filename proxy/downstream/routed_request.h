@@ -107,8 +107,8 @@ class RoutedRequest : public RequestHandler {
   const MonotonicTime arrived_;
   const std::string method_, authorization_, user_agent_;
 
-  ReadFloors::Told told_;   // When it came.
-  uint64_t published_ = 0;  // The same.
+  ReadFloors::Told told_;              // When it came.
+  std::optional<uint64_t> published_;  // By the cache: the same, or when it was synced.
   RequestHandle check_;
   CacheReplica* replica_ = nullptr;  // Alive while subscription_ or the inner handler is.
   RequestHandle subscription_;
