@@ -114,6 +114,8 @@ Http2Session::Http2Session(Connection& connection, const Http2SessionOptions& op
   nghttp2_option_set_no_closed_streams(option, 1);
   nghttp2_option_set_max_send_header_block_length(option, 2 * options.max_header_bytes);
   nghttp2_option_set_max_continuations(option, options.max_header_bytes / 16384 + 8);
+  // Go's client and server send such values and take them; a proxy that does not ends the stream.
+  nghttp2_option_set_no_rfc9113_leading_and_trailing_ws_validation(option, 1);
   nghttp2_option_set_stream_reset_rate_limit(option, kResetBurst, kResetRate);
   const auto make = options.server ? nghttp2_session_server_new2 : nghttp2_session_client_new2;
   WEIR_CHECK(make(&session_, callbacks, this, option) == 0);

@@ -18,6 +18,12 @@ constexpr std::string_view kHopByHop[] = {"Connection",
                                           "Transfer-Encoding",
                                           "Upgrade"};
 
+// RFC 9110 7.6.1 lets no sender name what is meant for all recipients. As who a request is made
+// must not depend on whether it passes a proxy.
+bool IsIdentity(std::string_view lower_name) {
+  return lower_name == "authorization" || lower_name.starts_with("impersonate-");
+}
+
 }  // namespace
 
 void HeaderList::Add(std::string_view name, std::string_view value) {
@@ -70,8 +76,8 @@ void HeaderList::RemoveHopByHop() {
   for (const Field& field : fields_) {
     if (!EqualsIgnoreCase(field.first, "Connection")) continue;
     for (const std::string_view part : Split(field.second, ',')) {
-      const std::string_view name = Trim(part);
-      if (!name.empty()) named.push_back(Lower(name));
+      std::string name = Lower(Trim(part));
+      if (!name.empty() && !IsIdentity(name)) named.push_back(std::move(name));
     }
   }
   std::sort(named.begin(), named.end());

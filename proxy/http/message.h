@@ -24,8 +24,9 @@ class HeaderList {
   const std::vector<Field>& fields() const { return fields_; }
   size_t bytes() const;  // Names, values, 32 each: HPACK's measure.
 
-  // Connection and what it names, Keep-Alive, Proxy-Connection, Proxy-Authenticate,
-  // Proxy-Authorization, TE, Trailer, Transfer-Encoding, Upgrade (RFC 9110 7.6.1).
+  // Connection and what it names but for Authorization and Impersonate-*, Keep-Alive,
+  // Proxy-Connection, Proxy-Authenticate, Proxy-Authorization, TE, Trailer, Transfer-Encoding,
+  // Upgrade (RFC 9110 7.6.1).
   void RemoveHopByHop();
 
  private:

@@ -85,6 +85,18 @@ TEST_F(Http2ServerTest, SendsNoHeadersOfTheConnection) {
               testing::ElementsAre(testing::Pair("x-mixed-case", "Value")));
 }
 
+// RFC 9113 forbids them; Go's client and server send and take them.
+TEST_F(Http2ServerTest, TakesAndSendsValuesWithBlanksAtTheirEnds) {
+  setup_ = [](ServedRequest& r) {
+    r.on_end = [](ServedRequest& r) { r.Answer(200, "", Headers({{"warning", "\tlate "}})); };
+  };
+  RequestHead request = Request("GET", "/");
+  request.headers.Add("User-Agent", " operator ");
+  ReceivedAnswer& answer = Fetch(request);
+  EXPECT_EQ(served(0).head.headers.Get("User-Agent"), " operator ");
+  EXPECT_EQ(answer.headers.Get("warning"), "\tlate ");
+}
+
 TEST_F(Http2ServerTest, JoinsCookiesAndTakesHostForAuthority) {
   Connect(h2::Frame(h2::kHeaders, h2::kEndHeaders | h2::kEndStream, 1,
                     h2::Fields({{":method", "GET"},

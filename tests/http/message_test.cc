@@ -56,6 +56,23 @@ TEST(HeaderListTest, RemovesWhatIsMeantForOneHopOnly) {
 }
 
 // If each header were compared with each name, this would not end within ctest's limit.
+// Who a request is made by is for the API server to read, whatever Connection says: without them
+// it would be answered as somebody else's.
+TEST(HeaderListTest, NobodyIsMadeSomebodyElseByConnection) {
+  HeaderList headers;
+  headers.Add("Connection", "authorization, Impersonate-User, impersonate-extra-scopes, X-One");
+  headers.Add("Authorization", "Bearer t");
+  headers.Add("Impersonate-User", "jane");
+  headers.Add("Impersonate-Extra-scopes", "view");
+  headers.Add("X-One", "1");
+  headers.RemoveHopByHop();
+  EXPECT_EQ(headers.Get("Authorization"), "Bearer t");
+  EXPECT_EQ(headers.Get("Impersonate-User"), "jane");
+  EXPECT_EQ(headers.Get("Impersonate-Extra-scopes"), "view");
+  EXPECT_FALSE(headers.Has("X-One"));
+  EXPECT_FALSE(headers.Has("Connection"));
+}
+
 TEST(HeaderListTest, FindsTheNamedAmongVeryManyNamesAndHeaders) {
   HeaderList headers;
   for (int i = 0; i < 100; ++i) headers.Add("Connection", std::string(500000, ','));
