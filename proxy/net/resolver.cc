@@ -21,7 +21,7 @@ namespace {
 using Addresses = std::vector<Address>;
 
 // Blocks, for as long as the system's resolver takes.
-absl::StatusOr<Addresses> LookUp(const std::string& host, uint16_t port) {
+absl::StatusOr<Addresses> AskSystem(const std::string& host, uint16_t port) {
   addrinfo hints = {};
   hints.ai_family = AF_UNSPEC;
   hints.ai_socktype = SOCK_STREAM;
@@ -55,6 +55,11 @@ struct Question {
 };
 using QuestionPtr = std::shared_ptr<Question>;
 
+bool IsCancelled(Question& question) {
+  const std::lock_guard lock(question.mutex);
+  return question.cancelled;
+}
+
 void Answer(QuestionPtr question, absl::StatusOr<Addresses> answer) {
   // Stays locked while posting; kept alive here until it is unlocked.
   const QuestionPtr kept = question;
@@ -84,8 +89,9 @@ class Handle final : public Cancellable {
 // getaddrinfo at the end: that may take long, and stopping must not.
 class Resolver::Worker {
  public:
-  static std::shared_ptr<Worker> Start() {
-    auto worker = std::make_shared<Worker>();
+  explicit Worker(LookUp look_up) : look_up_(std::move(look_up)) {}
+  static std::shared_ptr<Worker> Start(LookUp look_up) {
+    auto worker = std::make_shared<Worker>(std::move(look_up));
     worker->thread_ = std::thread([worker] { worker->Run(); });
     return worker;
   }
@@ -122,13 +128,18 @@ class Resolver::Worker {
       questions_.pop_front();
       busy_ = true;
       lock.unlock();
-      auto answer = LookUp(question->host, question->port);
-      Answer(std::move(question), std::move(answer));
+      // Where DNS does not answer, who asks gives up and asks again long before this is done with
+      // one question.
+      if (!IsCancelled(*question)) {
+        auto answer = look_up_(question->host, question->port);
+        Answer(std::move(question), std::move(answer));
+      }
       lock.lock();
       busy_ = false;
     }
   }
 
+  const LookUp look_up_;
   std::thread thread_;
   std::mutex mutex_;
   std::condition_variable changed_;
@@ -137,7 +148,8 @@ class Resolver::Worker {
   bool stopped_ = false;
 };
 
-Resolver::Resolver() : worker_(Worker::Start()) {}
+Resolver::Resolver(LookUp look_up)
+    : worker_(Worker::Start(look_up ? std::move(look_up) : LookUp(AskSystem))) {}
 Resolver::~Resolver() { worker_->Stop(); }
 
 RequestHandle Resolver::Resolve(Dispatcher& dispatcher, const std::string& host, uint16_t port,

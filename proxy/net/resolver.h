@@ -19,7 +19,11 @@ namespace weir {
 class Resolver {
  public:
   using Callback = std::function<void(absl::StatusOr<std::vector<Address>>)>;
-  Resolver();
+  // Blocks; called on the resolver's thread.
+  using LookUp =
+      std::function<absl::StatusOr<std::vector<Address>>(const std::string& host, uint16_t port)>;
+  // By the system's resolver, or else by `look_up`.
+  explicit Resolver(LookUp look_up = nullptr);
   ~Resolver();
   // `done` runs on `dispatcher`'s thread. REQUIRES: called on that thread.
   [[nodiscard]] RequestHandle Resolve(Dispatcher& dispatcher, const std::string& host,

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/net/resolver.h"
 
+#include <future>
+
 #include "gmock/gmock.h"
 
 #include "proxy/base/status.h"
@@ -59,6 +61,30 @@ TEST_F(ResolverTest, AnswersNobodyWhoHasGone) {
   }
   EXPECT_TRUE(Resolve("localhost").ok());
   EXPECT_FALSE(answered);
+}
+
+TEST_F(ResolverTest, LooksNothingUpForWhoHasGone) {
+  std::promise<void> asked, may_answer;
+  std::vector<std::string> hosts;  // Written on the resolver's thread, read once it has answered.
+  Resolver resolver([&](const std::string& host, uint16_t port) {
+    hosts.push_back(host);
+    if (host == "slow") {
+      asked.set_value();
+      may_answer.get_future().wait();
+    }
+    return std::vector<Address>{*Address::FromIp("127.0.0.1", port)};
+  });
+  bool answered = false;
+  const auto none = [](const Answer&) {};
+  const RequestHandle slow = resolver.Resolve(*dispatcher_, "slow", 1, none);
+  asked.get_future().wait();
+  RequestHandle gone = resolver.Resolve(*dispatcher_, "gone", 1, none);
+  const RequestHandle next =
+      resolver.Resolve(*dispatcher_, "next", 1, [&](const Answer&) { answered = true; });
+  gone.reset();
+  may_answer.set_value();
+  RunUntil([&] { return answered; });
+  EXPECT_THAT(hosts, testing::ElementsAre("slow", "next"));
 }
 
 TEST_F(ResolverTest, HandleMayGoInItsOwnAnswer) {
