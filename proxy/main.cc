@@ -129,7 +129,7 @@ CLI::App* AddInject(CLI::App& app, InjectFlags& flags) {
   inject->add_option("--admin-port", flags.admin_port, "Its admin port")->capture_default_str();
   inject->add_option("--memory-limit", flags.memory_limit, "Of the sidecar")->capture_default_str();
   inject->add_option("--run-as-user", flags.run_as_user,
-                     "The pods' user, where the manifests do not say it");
+                     "The user of containers for which the manifests say none");
   return inject;
 }
 

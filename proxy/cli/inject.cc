@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <iterator>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "proxy/base/status.h"
@@ -71,6 +72,19 @@ YamlNode* PodOf(YamlNode& object, std::string_view path) {
   return node;
 }
 
+// In a document, or in the items of a List; `visit` gets the object and its Workload.
+template <typename Visit>
+void ForEachWorkload(YamlNode& object, const Visit& visit) {
+  if (object.kind != Kind::kMap) return;
+  if (Text(object, "kind").ends_with("List")) {
+    YamlNode* const items = PodOf(object, "items");
+    if (items == nullptr) return;
+    for (YamlNode& item : items->items) ForEachWorkload(item, visit);
+  } else if (const Workload* const workload = WorkloadOf(object); workload != nullptr) {
+    visit(object, *workload);
+  }
+}
+
 // A document begins with its "---" line, if it has one.
 std::vector<std::string_view> Documents(std::string_view text) {
   std::vector<std::string_view> documents;
@@ -97,16 +111,16 @@ class Injecting {
 
   void Document(std::string_view text) {
     absl::StatusOr<YamlNode> document = ParseYaml(file_, text, kLimits);
-    if (!document.ok()) {
+    changed_ = false;
+    if (document.ok()) {
+      Object(*document);
+    } else if (!IsOfNoInterest(text)) {
       // Once more, so that it says the line of the whole text.
       document =
           ParseYaml(file_, StrCat(std::string(static_cast<size_t>(lines_), '\n'), text), kLimits);
       mistakes_.push_back(std::string(MessageOf(document.status())));
-    } else {
-      changed_ = false;
-      Object(*document);
     }
-    if (document.ok() && changed_) {
+    if (changed_) {
       if (text.starts_with("---")) result_.text += "---\n";
       result_.text += WriteYaml(*document);
     } else {
@@ -121,19 +135,42 @@ class Injecting {
   }
 
  private:
-  void Object(YamlNode& object) {
-    if (object.kind != Kind::kMap) return;
-    if (Text(object, "kind").ends_with("List")) {
-      YamlNode* const items = PodOf(object, "items");
-      if (items == nullptr) return;
-      for (YamlNode& item : items->items) Object(item);
-      return;
+  // What Weir does not read, aliases and tags, is no matter where nothing is to be changed.
+  bool IsOfNoInterest(std::string_view text) const {
+    YamlLimits limits = kLimits;
+    limits.refuse_aliases_and_tags = false;
+    absl::StatusOr<YamlNode> document = ParseYaml(file_, text, limits);
+    if (!document.ok()) return false;
+    bool found = false;
+    ForEachWorkload(*document, [&found](YamlNode&, const Workload&) { found = true; });
+    return !found;
+  }
+
+  void Object(YamlNode& document) {
+    ForEachWorkload(document, [this](YamlNode& object, const Workload& workload) {
+      const size_t before = mistakes_.size();
+      RefuseDoubleKeys(object, object);
+      if (mistakes_.size() == before) Inject(object, workload);
+    });
+  }
+
+  // Of two members of a name some readers take the first and some the last.
+  void RefuseDoubleKeys(const YamlNode& object, const YamlNode& node) {
+    std::set<std::string_view> keys;
+    for (const YamlNode::Member& member : node.members) {
+      if (!keys.insert(member.key).second) {
+        Mistake(object, member.line, member.column,
+                StrCat("has the key ", Quoted(member.key), " twice: leave out one"));
+      }
+      RefuseDoubleKeys(object, member.value);
     }
-    const Workload* const workload = WorkloadOf(object);
-    if (workload == nullptr) return;
-    YamlNode* const pod = PodOf(object, workload->path);
+    for (const YamlNode& item : node.items) RefuseDoubleKeys(object, item);
+  }
+
+  void Inject(YamlNode& object, const Workload& workload) {
+    YamlNode* const pod = PodOf(object, workload.path);
     if (pod == nullptr || pod->kind != Kind::kMap) {
-      return Mistake(object, object.line, object.column, StrCat("has no ", workload->path));
+      return Mistake(object, object.line, object.column, StrCat("has no ", workload.path));
     }
     Note(object, InjectPod(*pod, options_));
   }

@@ -201,12 +201,14 @@ class Injector {
     const YamlNode* const containers = spec_->Find("containers");
     if (containers == nullptr || containers->items.empty()) Mistake(*spec_, "has no containers");
     if (Text(*spec_, "hostNetwork") == "true") {
-      Mistake(*spec_, "is on the host's network, where Weir's ports would be the node's");
+      Mistake(*spec_,
+              "is on the host's network, where Weir's ports would be the node's: deploy it by "
+              "hand, with ports that are free there");
     }
     for (const YamlNode& volume : ItemsOf(*spec_, "volumes").items) {
       const std::string_view name = Text(volume, "name");
       if (name != kTokenVolume && name != kClientVolume) continue;
-      Mistake(volume, StrCat("has a volume called ", name, " already, which is to be Weir's"));
+      Mistake(volume, StrCat("has a volume called ", name, ", which is to be Weir's: rename it"));
     }
     ForEachContainer([this](const YamlNode& container) { CheckContainer(container); });
     CheckUsers();
@@ -236,7 +238,7 @@ class Injector {
       const std::string_view own = UserOf(container);
       const std::string name = StrCat("container ", Quoted(Text(container, "name")));
       const std::string given = options_.run_as_user ? StrCat(*options_.run_as_user) : "";
-      const std::string_view user = !own.empty() ? own : !given.empty() ? given : all;
+      const std::string_view user = !own.empty() ? own : !all.empty() ? all : given;
       if (user.empty()) {
         Mistake(container, StrCat(name,
                                   " does not say which user it runs as (securityContext."
@@ -272,7 +274,9 @@ class Injector {
     // The kubelet's mount would show the operator the API server itself.
     Set(*spec_, "automountServiceAccountToken", "false", false);
     YamlNode& context = Ensure(*spec_, "securityContext", Kind::kMap);
-    if (options_.run_as_user) Set(context, "runAsUser", user_, false);
+    if (options_.run_as_user && context.Find("runAsUser") == nullptr) {
+      Set(context, "runAsUser", user_, false);
+    }
     YamlNode sidecar = Sidecar(options_);
     if (Text(context, "runAsUser") != user_) {
       Set(*Find(sidecar, "securityContext"), "runAsUser", user_, false);
@@ -287,18 +291,21 @@ class Injector {
 
   void ChangeContainer(YamlNode& container) {
     YamlNode& env = Ensure(container, "env", Kind::kSequence);
-    SetVariable(env, "KUBERNETES_SERVICE_HOST", "127.0.0.1");
-    SetVariable(env, "KUBERNETES_SERVICE_PORT", StrCat(options_.port));
+    // First: $(NAME) in a variable stands for one that is before it in the list, or else for the
+    // kubelet's own, which is the API server's address.
+    SetFirst(env, "KUBERNETES_SERVICE_PORT", StrCat(options_.port));
+    SetFirst(env, "KUBERNETES_SERVICE_HOST", "127.0.0.1");
     Ensure(container, "volumeMounts", Kind::kSequence).items.push_back(ClientMount());
   }
 
-  static void SetVariable(YamlNode& env, std::string_view name, std::string value) {
+  static void SetFirst(YamlNode& env, std::string_view name, std::string value) {
     const auto has_name = [name](const YamlNode& v) { return Text(v, "name") == name; };
     std::erase_if(env.items, has_name);
-    YamlNode& variable = env.items.emplace_back();
+    YamlNode variable;
     variable.kind = Kind::kMap;
     Set(variable, "name", std::string(name), false);
     Set(variable, "value", std::move(value), true);
+    env.items.insert(env.items.begin(), std::move(variable));
   }
 
   YamlNode& pod_;

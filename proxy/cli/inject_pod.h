@@ -15,7 +15,7 @@ struct InjectOptions {
   int port = 6443;         // Where Weir listens for the pod's containers, on 127.0.0.1.
   int admin_port = 15090;  // On all addresses of the pod, for probes and Prometheus.
   std::string memory_limit = "512Mi";
-  std::optional<int64_t> run_as_user;  // Of the whole pod.
+  std::optional<int64_t> run_as_user;  // Of who says no other, nor its pod.
 };
 
 // A mistake and where it is in the document.

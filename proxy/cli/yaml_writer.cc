@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cstdint>
+#include <cstdio>
 #include <iterator>
 
 #include "proxy/base/strings.h"
@@ -28,12 +30,49 @@ bool IsPlainWord(std::string_view text) {
          std::all_of(text.begin(), text.end(), IsWordByte) && !IsSpecial(text);
 }
 
-// As in JSON, where the last control byte may stand as it is.
-std::string InQuotes(std::string_view text) {
-  std::string quoted = JsonString(text);
-  for (size_t at; (at = quoted.find('\x7f')) != std::string::npos;) {
-    quoted.replace(at, 1, "\\u007f");
+// The code point of the character of UTF-8 that text begins with, if it has up to three bytes.
+uint32_t CodePoint(std::string_view text) {
+  const auto byte = [text](size_t i) { return static_cast<unsigned char>(text[i]); };
+  if (byte(0) < 0x80) return byte(0);
+  if (byte(0) < 0xe0) return (byte(0) & 0x1fu) << 6 | (byte(1) & 0x3fu);
+  return (byte(0) & 0xfu) << 12 | (byte(1) & 0x3fu) << 6 | (byte(2) & 0x3fu);
+}
+size_t CharacterLength(unsigned char first) {
+  return first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+}
+
+// Control characters, what some readers of YAML take for the end of a line, the byte order mark,
+// and what YAML (1.2, 5.1) does not take for a character.
+bool IsUnprintable(uint32_t code) {
+  return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x2028 || code == 0x2029 ||
+         code == 0xfeff || code == 0xfffe || code == 0xffff;
+}
+
+// Calls visit(character, whether it is unprintable) for each; the text is what yaml-cpp read, which
+// is UTF-8, or none of this reads beyond its end.
+template <typename Visit>
+void ForEachCharacter(std::string_view text, const Visit& visit) {
+  while (!text.empty()) {
+    const size_t length = CharacterLength(static_cast<unsigned char>(text[0]));
+    const bool whole = length <= text.size();
+    const std::string_view character = text.substr(0, whole ? length : 1);
+    visit(character, whole && length < 4 && IsUnprintable(CodePoint(character)));
+    text.remove_prefix(character.size());
   }
+}
+
+// As in JSON, where more may stand as it is.
+std::string InQuotes(std::string_view text) {
+  std::string quoted;
+  ForEachCharacter(JsonString(text), [&quoted](std::string_view character, bool unprintable) {
+    if (!unprintable) {
+      quoted += character;
+      return;
+    }
+    char escape[8];
+    std::snprintf(escape, sizeof(escape), "\\u%04x", CodePoint(character));
+    quoted += escape;
+  });
   return quoted;
 }
 
@@ -60,8 +99,9 @@ std::string Block(std::string_view text, int indent) {
 
 std::string Scalar(const YamlNode& node, int indent) {
   // Plain text of several lines, or with what nobody can see, is nothing but a string.
-  const bool visible = std::none_of(node.scalar.begin(), node.scalar.end(), [](char byte) {
-    return static_cast<unsigned char>(byte) < 0x20 || byte == 0x7f;
+  bool visible = true;
+  ForEachCharacter(node.scalar, [&visible](std::string_view, bool unprintable) {
+    visible = visible && !unprintable;
   });
   if (!node.quoted && visible) return node.scalar;
   if (IsBlock(node.scalar)) return Block(node.scalar, indent);

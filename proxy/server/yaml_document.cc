@@ -29,13 +29,15 @@ class Refusal : public std::runtime_error {
 // Makes nodes of the parser's events.
 class TreeBuilder final : public YAML::EventHandler {
  public:
-  explicit TreeBuilder(int max_depth) : max_depth_(max_depth) {}
+  explicit TreeBuilder(const YamlLimits& limits)
+      : max_depth_(limits.max_depth), refuses_(limits.refuse_aliases_and_tags) {}
   YamlNode TakeRoot() { return std::move(root_); }
 
   void OnDocumentStart(const YAML::Mark&) override {}
   void OnDocumentEnd() override {}
   void OnNull(const YAML::Mark& mark, YAML::anchor_t) override { Add(mark, YamlNode::Kind::kNull); }
-  void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    if (!refuses_) return OnScalar(mark, "", anchor, "");
     throw Refusal(mark, "aliases (*name) are not taken; write the value out");
   }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t,
@@ -68,8 +70,8 @@ class TreeBuilder final : public YAML::EventHandler {
     bool key_next;  // Of a map: the next scalar is a key.
   };
 
-  static void RefuseTag(const YAML::Mark& mark, const std::string& tag) {
-    if (tag.empty() || tag == "?" || tag == "!") return;
+  void RefuseTag(const YAML::Mark& mark, const std::string& tag) const {
+    if (!refuses_ || tag.empty() || tag == "?" || tag == "!") return;
     throw Refusal(mark, StrCat("tags (", tag, ") are not taken"));
   }
 
@@ -113,6 +115,7 @@ class TreeBuilder final : public YAML::EventHandler {
   }
 
   const int max_depth_;
+  const bool refuses_;
   YamlNode root_;
   YamlNode key_;
   std::vector<Level> open_;
@@ -147,9 +150,9 @@ absl::StatusOr<YamlNode> ParseYaml(std::string_view file, std::string_view text,
   try {
     std::istringstream stream{std::string(text)};
     YAML::Parser parser(stream);
-    TreeBuilder builder(limits.max_depth);
+    TreeBuilder builder(limits);
     if (!parser.HandleNextDocument(builder)) return YamlNode{};
-    TreeBuilder more(limits.max_depth);
+    TreeBuilder more(limits);
     if (parser.HandleNextDocument(more)) {
       return InvalidArgumentError(StrCat(file, ": more than one document (a line ---)"));
     }

@@ -34,6 +34,9 @@ struct YamlNode::Member {
 struct YamlLimits {
   size_t max_bytes = 1 << 20;
   int max_depth = 32;
+  // If not, an alias reads as an empty scalar and a tag as if it were not there: to see what a
+  // document is about.
+  bool refuse_aliases_and_tags = true;
 };
 
 // "FILE:line:col: ", what every mistake begins with.

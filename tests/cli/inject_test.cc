@@ -197,13 +197,29 @@ TEST(InjectTest, WeirIsFirstAndAllOthersReachTheApiServerThroughIt) {
     EXPECT_EQ(TextAt(spec, StrCat(container, ".volumeMounts.0.mountPath")),
               "/var/run/secrets/kubernetes.io/serviceaccount");
   }
-  EXPECT_EQ(TextAt(spec, "containers.0.env.0.name"), "A") << "others stay";
+  EXPECT_EQ(TextAt(spec, "containers.0.env.2.name"), "A") << "others stay";
   EXPECT_EQ(TextAt(spec, "volumes.0.name"), "own");
   EXPECT_EQ(TextAt(spec, "volumes.1.projected.defaultMode"), "0440");
   EXPECT_EQ(TextAt(made, "spec.template.metadata.annotations.prometheus.io/port"), "(nothing)")
       << "a dot in a key is not a step";
   EXPECT_EQ(At(made, "spec.template.metadata.annotations")->Find("prometheus.io/port")->scalar,
             "7090");
+}
+
+// The kubelet puts in what stands before: later it would be the API server's own address.
+TEST(InjectTest, VariablesThatReferToTheAddressGetWeirs) {
+  const YamlNode made =
+      Read(Injected(Deployment("securityContext: {runAsUser: 7}",
+                               "env: [{name: URL, value: 'https://$(KUBERNETES_SERVICE_HOST)'}, "
+                               "{name: KUBERNETES_SERVICE_HOST, value: a.proxy}]"))
+               .text);
+  const YamlNode& env = *At(made, "spec.template.spec.containers.0.env");
+  ASSERT_EQ(env.items.size(), 3u);
+  EXPECT_EQ(TextAt(env, "0.name"), "KUBERNETES_SERVICE_HOST");
+  EXPECT_EQ(TextAt(env, "0.value"), "127.0.0.1");
+  EXPECT_EQ(TextAt(env, "1.name"), "KUBERNETES_SERVICE_PORT");
+  EXPECT_EQ(TextAt(env, "1.value"), "6443");
+  EXPECT_EQ(TextAt(env, "2.name"), "URL");
 }
 
 TEST(InjectTest, WithoutAGroupEverybodyMayReadWhatIsNotSecret) {
@@ -250,6 +266,11 @@ TEST(InjectTest, AllContainersMustRunAsOneUser) {
   EXPECT_EQ(TextAt(given, "spec.template.spec.securityContext.runAsUser"), "9");
   EXPECT_EQ(TextAt(given, "spec.template.spec.initContainers.0.securityContext.runAsUser"),
             "(nothing)");
+  // It is for who does not say.
+  const YamlNode own = Read(Injected(Deployment(), options).text);
+  EXPECT_EQ(TextAt(own, "spec.template.spec.securityContext.runAsUser"), "7");
+  EXPECT_EQ(TextAt(own, "spec.template.spec.initContainers.0.securityContext.runAsUser"),
+            "(nothing)");
   EXPECT_THAT(Mistakes(Deployment("initContainers: [{name: a}]", "securityContext: {runAsUser: 8}"),
                        options),
               HasSubstr("runs as user 8 and \"a\" as 9"));
@@ -262,10 +283,11 @@ TEST(InjectTest, SaysWhatIsInTheWayAndAllOfIt) {
   const std::string all =
       pod("hostNetwork: true\n      volumes: [{name: weir-client}, {name: service-account}]",
           "ports: [{containerPort: 6443}, {containerPort: 15090}]");
-  EXPECT_THAT(all, HasSubstr("is on the host's network"));
-  EXPECT_THAT(all,
-              HasSubstr("test:9:17: Deployment ns/op has a volume called weir-client already"));
-  EXPECT_THAT(all, HasSubstr("has a volume called service-account already"));
+  EXPECT_THAT(all, HasSubstr("is on the host's network, where Weir's ports would be the node's: "
+                             "deploy it by hand"));
+  EXPECT_THAT(all, HasSubstr("test:9:17: Deployment ns/op has a volume called weir-client, which "
+                             "is to be Weir's: rename it"));
+  EXPECT_THAT(all, HasSubstr("has a volume called service-account, which is to be Weir's"));
   EXPECT_THAT(all, HasSubstr("has port 6443: give Weir another with --port"));
   EXPECT_THAT(all, HasSubstr("has port 15090: give Weir another with --admin-port"));
   EXPECT_EQ(std::count(all.begin(), all.end(), '\n'), 4);
@@ -286,7 +308,37 @@ TEST(InjectTest, AMistakeStandsInItsLineOfTheWholeText) {
   EXPECT_THAT(Mistakes(first), HasSubstr("test:4:"));
   EXPECT_THAT(Mistakes(StrCat("a: 1\n---\n", Deployment("restartPolicy: Always"))),
               HasSubstr("test:11:9: "));
-  EXPECT_THAT(Mistakes("a: 1\n---\nb: &x 1\nc: *x\n"), HasSubstr("test:4:4: aliases"));
+  EXPECT_THAT(Mistakes("a: 1\n---\nkind: Pod\napiVersion: v1\nb: &x 1\nc: *x\n"),
+              HasSubstr("test:6:4: aliases"));
+}
+
+// What Weir does not read in a workload is no matter elsewhere.
+TEST(InjectTest, AliasesAndTagsAreRefusedInWorkloadsAlone) {
+  for (const char* other : {"kind: ConfigMap\nb: &x 1\nc: *x\n", "kind: Secret\nb: !!binary aGk=\n",
+                            "a: &x k\n*x : 1\n", "- &x [a, {b: !c d}]\n- *x\n"}) {
+    const std::string text = StrCat("---\n", other, "---\n", Deployment());
+    const InjectedManifests made = Injected(text);
+    EXPECT_TRUE(made.text.starts_with(StrCat("---\n", other, "---\n"))) << made.text;
+    EXPECT_EQ(made.notes, "Deployment ns/op: Weir added\n");
+  }
+  for (const char* container : {"env: [&x {name: a}, *x]", "image: !!str x\n        tty: !t x"}) {
+    const std::string workload = Deployment("securityContext: {runAsUser: 7}", container);
+    EXPECT_THAT(Mistakes(workload), HasSubstr("are not taken")) << container;
+    std::string in_list = "kind: List\nitems:\n- ";
+    for (const char byte : workload) in_list += byte == '\n' ? "\n  " : std::string(1, byte);
+    EXPECT_THAT(Mistakes(in_list), HasSubstr("are not taken")) << in_list;
+  }
+}
+
+// Readers take the one or the other.
+TEST(InjectTest, AKeyThatIsThereTwiceIsAMistake) {
+  const std::string mistakes = Mistakes(
+      Deployment("securityContext: {runAsUser: 7, runAsUser: 8}", "image: x\n        image: y"));
+  EXPECT_EQ(mistakes,
+            "test:7:39: Deployment ns/op has the key \"runAsUser\" twice: leave out one\n"
+            "test:11:9: Deployment ns/op has the key \"image\" twice: leave out one");
+  const std::string other = "kind: ConfigMap\na: 1\na: 2\n";
+  EXPECT_EQ(Injected(other).text, other);
 }
 
 TEST(InjectTest, NothingInItIsNoReasonToCrash) {
@@ -294,15 +346,93 @@ TEST(InjectTest, NothingInItIsNoReasonToCrash) {
                            "{apiVersion: v1, kind: ConfigMap, metadata: 7}"}) {
     EXPECT_EQ(Injected(text).text, text);
   }
-  for (const char* pod :
-       {"metadata: 7, spec: {containers: [1, [2], {env: x, volumeMounts: 3, ports: [1]}]}",
-        "spec: {securityContext: 1, containers: {a: b}, initContainers: 4, volumes: x}"}) {
-    InjectOptions options = Options();
-    options.run_as_user = 1;
-    const auto made =
-        InjectManifests("test", StrCat("{apiVersion: v1, kind: Pod, ", pod, "}"), options);
-    EXPECT_TRUE(made.ok() || !MessageOf(made.status()).empty());
+  InjectOptions options = Options();
+  options.run_as_user = 1;
+  const auto pod = [](std::string_view text) {
+    return StrCat("{apiVersion: v1, kind: Pod, ", text, "}");
+  };
+  const YamlNode odd = Read(Injected(pod("metadata: 7, spec: {containers: [1, [2], {env: x, "
+                                         "volumeMounts: 3, ports: [1]}]}"),
+                                     options)
+                                .text);
+  EXPECT_EQ(TextAt(odd, "spec.initContainers.0.name"), "weir");
+  EXPECT_EQ(TextAt(odd, "spec.containers.2.env.0.value"), "127.0.0.1");
+  EXPECT_EQ(Mistakes(pod("spec: {securityContext: 1, containers: {a: b}, initContainers: 4, "
+                         "volumes: x}"),
+                     options),
+            "test:1:35: Pod has no containers");
+}
+
+// What `weir inject` prints and how it ends.
+struct Ended {
+  int code = -1;
+  std::string out, err;
+};
+Ended RunWith(InjectFlags flags, std::string_view manifests) {
+  flags.file = testing::TempDir() + "/inject_test.yaml";
+  std::ofstream(flags.file) << manifests;
+  testing::internal::CaptureStdout();
+  testing::internal::CaptureStderr();
+  Ended ended;
+  ended.code = Inject(flags);
+  ended.out = testing::internal::GetCapturedStdout();
+  ended.err = testing::internal::GetCapturedStderr();
+  return ended;
+}
+
+TEST(InjectTest, ManifestsGoToStdoutAndNotesToStderr) {
+  InjectFlags flags;
+  flags.port = 7443;
+  flags.admin_port = 7090;
+  flags.memory_limit = "1Gi";
+  flags.image = "registry/weir:1";
+  flags.run_as_user = "65532";
+  const Ended ended = RunWith(flags, Deployment("restartPolicy: Always"));
+  EXPECT_EQ(ended.code, 0);
+  EXPECT_EQ(ended.err, "Deployment ns/op: Weir added\n");
+  const YamlNode made = Read(ended.out);
+  const YamlNode& weir = *At(made, "spec.template.spec.initContainers.0");
+  EXPECT_EQ(TextAt(weir, "image"), "registry/weir:1");
+  EXPECT_EQ(TextAt(weir, "args.1"), "--listen=127.0.0.1:7443");
+  EXPECT_EQ(TextAt(weir, "args.2"), "--admin=0.0.0.0:7090");
+  EXPECT_EQ(TextAt(weir, "resources.limits.memory"), "1Gi");
+  EXPECT_EQ(TextAt(made, "spec.template.spec.securityContext.runAsUser"), "65532");
+  const Ended none = RunWith({}, "kind: ConfigMap\n");
+  EXPECT_EQ(none.code, 0);
+  EXPECT_EQ(none.out, "kind: ConfigMap\n");
+  EXPECT_EQ(none.err, "weir inject: there is no workload in it\n");
+}
+
+TEST(InjectTest, WithAMistakeThereIsNothingAtStdout) {
+  const auto expect_refused = [](const InjectFlags& flags, std::string_view manifests,
+                                 const char* why) {
+    const Ended ended = RunWith(flags, manifests);
+    EXPECT_EQ(ended.code, 2);
+    EXPECT_EQ(ended.out, "");
+    EXPECT_THAT(ended.err, HasSubstr(why));
+  };
+  expect_refused({}, StrCat(Deployment(), "---\n", Deployment("hostNetwork: true")),
+                 "inject_test.yaml:");
+  InjectFlags flags;
+  flags.port = 0;
+  expect_refused(flags, Deployment(), "--port: 0 is not from 1 to 65535");
+  flags.port = flags.admin_port;
+  expect_refused(flags, Deployment(), "--port and --admin-port must differ");
+  for (const char* user : {"-1", "root", "0x7"}) {
+    flags = {};
+    flags.run_as_user = user;
+    expect_refused(flags, Deployment(), "is no number of a user");
   }
+}
+
+TEST(InjectTest, AFileThatIsNotThereIsNamed) {
+  InjectFlags flags;
+  flags.file = "/nowhere/x.yaml";
+  testing::internal::CaptureStdout();
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(Inject(flags), 2);
+  EXPECT_EQ(testing::internal::GetCapturedStdout(), "");
+  EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("/nowhere/x.yaml"));
 }
 
 }  // namespace

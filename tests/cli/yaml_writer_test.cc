@@ -126,6 +126,33 @@ TEST(YamlWriterTest, WhatWasPlainStaysPlain) {
   }
 }
 
+// Some readers take these for the end of a line, for nothing, or for a mistake.
+TEST(YamlWriterTest, WhatNobodySeesIsWrittenAsAnEscape) {
+  for (const auto& [text, escape] :
+       std::vector<std::pair<std::string, std::string>>{{"\x7f", "\\u007f"},
+                                                        {"\xc2\x80", "\\u0080"},
+                                                        {"\xc2\x85", "\\u0085"},
+                                                        {"\xc2\x9f", "\\u009f"},
+                                                        {"\xe2\x80\xa8", "\\u2028"},
+                                                        {"\xe2\x80\xa9", "\\u2029"},
+                                                        {"\xef\xbb\xbf", "\\ufeff"},
+                                                        {"\xef\xbf\xbe", "\\ufffe"},
+                                                        {"\xef\xbf\xbf", "\\uffff"}}) {
+    for (const bool quoted : {true, false}) {
+      YamlNode map = Read("a: 1");
+      map.members[0].value = String(StrCat("x", text, "y"));
+      map.members[0].value.quoted = quoted;
+      EXPECT_EQ(WriteYaml(map), StrCat("a: \"x", escape, "y\"\n"));
+      EXPECT_EQ(Read(WriteYaml(map)).members[0].value.scalar, StrCat("x", text, "y"));
+    }
+  }
+  for (const std::string text : {"\xc2\xa0", "\xed\x9f\xbf", "\xef\xbf\xbd", "\xf0\x9f\x98\x80"}) {
+    YamlNode map = Read("a: 1");
+    map.members[0].value = String(text);
+    EXPECT_EQ(WriteYaml(map), StrCat("a: \"", text, "\"\n"));
+  }
+}
+
 TEST(YamlWriterTest, AKeyIsAString) {
   EXPECT_EQ(WriteYaml(Read(R"({"on": 1, "6": 2, "a b": 3, "app.kubernetes.io/name": 4, "": 5})")),
             "\"on\": 1\n\"6\": 2\n\"a b\": 3\napp.kubernetes.io/name: 4\n\"\": 5\n");
