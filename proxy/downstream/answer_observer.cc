@@ -115,11 +115,10 @@ void AnswerObserver::NoteList(std::string_view bytes) {
   mode_ = Mode::kPass;
 }
 
-// That something is not there is known by that, and so is that it is.
+// That something is not there is known by that, and so is that it is, or that it has changed.
 void AnswerObserver::NoteFailure() {
-  if (!whole_) return;
-  if (status_ == 404 && !name_.empty()) NoteGone("");
-  if (status_ == 409 && verb_ == "create") NoteUnclear();
+  if (status_ == 409 && IsWrite(verb_)) NoteUnclear();
+  if (status_ == 404 && !name_.empty() && whole_) NoteGone("");
 }
 
 void AnswerObserver::NoteObject() {

@@ -232,6 +232,26 @@ TEST_F(AnswerObserverTest, WhatIsThereAlreadyMustBeShown) {
   EXPECT_TRUE(unclear());
 }
 
+// Who is refused because the object has changed must not read again what it would have changed.
+TEST_F(AnswerObserverTest, WhatAConflictIsWithMustBeShown) {
+  const auto unclear_since = [this] {
+    return floors_.Get(kConfigMaps, "a-namespace-with-a-long-name").unclear;
+  };
+  for (const char* subresource : {"", "/status"}) {
+    for (const char* method : {"PUT", "PATCH", "DELETE"}) {
+      dispatcher_.Advance(absl::Seconds(1));
+      Ask(method, StrCat(kObject, subresource));
+      Head(409, "application/json");
+      EXPECT_EQ(unclear_since(), dispatcher_.Now()) << method << subresource;
+    }
+  }
+  const std::optional<MonotonicTime> before = unclear_since();
+  dispatcher_.Advance(absl::Seconds(1));
+  Ask("GET", kObject);
+  Head(409, "application/json");
+  EXPECT_EQ(unclear_since(), before) << "nothing was to be written";
+}
+
 TEST_F(AnswerObserverTest, ABindingIsAWriteOfPods) {
   Ask("POST", "/api/v1/namespaces/ns/bindings");
   Answer(R"({"kind":"Status","apiVersion":"v1","metadata":{},"status":"Success","code":201})");
