@@ -97,13 +97,28 @@ std::string Block(std::string_view text, int indent) {
   return block;
 }
 
+bool IsVisible(std::string_view text) {
+  bool visible = true;
+  ForEachCharacter(
+      text, [&visible](std::string_view, bool unprintable) { visible = visible && !unprintable; });
+  return visible;
+}
+
+// Whether plain text is read as the same in a map and in a sequence. Within brackets more may stand
+// plain, such as "-" alone.
+bool StaysPlain(std::string_view text) {
+  if (std::all_of(text.begin(), text.end(), IsWordByte) && text != "-") return true;
+  const auto read = ParseYaml("", StrCat("- k: ", text, "\n- ", text, "\n"));
+  if (!read.ok() || read->items.size() != 2 || read->items[0].members.size() != 1) return false;
+  const auto is_same = [text](const YamlNode& node) {
+    return node.kind == YamlNode::Kind::kScalar && !node.quoted && node.scalar == text;
+  };
+  return is_same(read->items[0].members[0].value) && is_same(read->items[1]);
+}
+
 std::string Scalar(const YamlNode& node, int indent) {
   // Plain text of several lines, or with what nobody can see, is nothing but a string.
-  bool visible = true;
-  ForEachCharacter(node.scalar, [&visible](std::string_view, bool unprintable) {
-    visible = visible && !unprintable;
-  });
-  if (!node.quoted && visible) return node.scalar;
+  if (!node.quoted && IsVisible(node.scalar) && StaysPlain(node.scalar)) return node.scalar;
   if (IsBlock(node.scalar)) return Block(node.scalar, indent);
   return IsPlainWord(node.scalar) ? node.scalar : InQuotes(node.scalar);
 }

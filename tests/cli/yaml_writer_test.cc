@@ -153,6 +153,18 @@ TEST(YamlWriterTest, WhatNobodySeesIsWrittenAsAnEscape) {
   }
 }
 
+TEST(YamlWriterTest, WhatIsPlainWithinBracketsAloneIsQuoted) {
+  for (const std::string_view text : {"-", "?", ":", "a:", "- x", "---", "<<", "=", "~x", "a #b"}) {
+    const absl::StatusOr<YamlNode> flow = ParseYaml("test", StrCat("{k: ", text, "}"));
+    if (!flow.ok() || flow->members[0].value.kind != YamlNode::Kind::kScalar) continue;
+    const std::string plain = flow->members[0].value.scalar;
+    const YamlNode read = Read(WriteYaml(Everywhere(flow->members[0].value)));
+    EXPECT_EQ(read.Find("a")->scalar, plain);
+    EXPECT_EQ(read.Find("b")->items[0].scalar, plain);
+  }
+  EXPECT_EQ(WriteYaml(Read("{k: -}")), "k: \"-\"\n");
+}
+
 TEST(YamlWriterTest, AKeyIsAString) {
   EXPECT_EQ(WriteYaml(Read(R"({"on": 1, "6": 2, "a b": 3, "app.kubernetes.io/name": 4, "": 5})")),
             "\"on\": 1\n\"6\": 2\n\"a b\": 3\napp.kubernetes.io/name: 4\n\"\": 5\n");
