@@ -2,17 +2,19 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include "proxy/downstream/decision.h"
+#include "proxy/downstream/watch_floor.h"
 #include "proxy/http/exchange.h"
 
 namespace weir {
 
-// Stands between a watch that is forwarded and its client, and counts: a row of /streams. Owned by
-// the request. What passes is not read and not held.
+// Stands between a watch that is forwarded and its client, counts (a row of /streams), and notes
+// what it tells. Owned by the request. What passes is not held.
 class ForwardedWatch : public ResponseWriter {
  public:
   // Of what a client has written, the row keeps so many bytes.
@@ -22,9 +24,10 @@ class ForwardedWatch : public ResponseWriter {
   static bool Is(const RequestInfo& info) {
     return info.is_resource_request && info.verb == "watch";
   }
-  // REQUIRES: `writer` outlives it. `target` is read here only.
-  ForwardedWatch(ResponseWriter& writer, ForwardReason reason, std::string_view target)
-      : writer_(writer), reason_(reason) {
+  // REQUIRES: `writer` outlives it. `target` is read here only. Without a floor nothing is noted.
+  ForwardedWatch(ResponseWriter& writer, ForwardReason reason, std::string_view target,
+                 std::optional<WatchFloor> floor)
+      : writer_(writer), reason_(reason), floor_(std::move(floor)) {
     const size_t query = target.find('?');
     if (query == std::string_view::npos) return;
     const auto options = ListOptions::Parse(target.substr(query + 1));
@@ -39,9 +42,13 @@ class ForwardedWatch : public ResponseWriter {
   uint64_t bytes_sent() const { return bytes_sent_; }
 
   void SendInformational(const ResponseHead& head) override { writer_.SendInformational(head); }
-  void SendHead(const ResponseHead& head) override { writer_.SendHead(head); }
+  void SendHead(const ResponseHead& head) override {
+    if (floor_.has_value()) floor_->NoteHead(head);
+    writer_.SendHead(head);
+  }
   void SendBody(Bytes bytes) override {
     bytes_sent_ += bytes.size();
+    if (floor_.has_value()) floor_->NoteBody(bytes.view(), dispatcher().Now());
     writer_.SendBody(std::move(bytes));
   }
   void End(HeaderList trailers) override { writer_.End(std::move(trailers)); }
@@ -55,6 +62,7 @@ class ForwardedWatch : public ResponseWriter {
  private:
   ResponseWriter& writer_;
   const ForwardReason reason_;
+  std::optional<WatchFloor> floor_;
   std::string label_selector_, field_selector_;
   uint64_t bytes_sent_ = 0;
 };

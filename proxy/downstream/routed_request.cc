@@ -323,8 +323,11 @@ void RoutedRequest::Forward(ForwardReason reason) {
 
 ResponseWriter& RoutedRequest::ForwardWriter(ForwardReason reason) {
   const RequestInfo& info = decision_.info;
+  const bool cached = !NeverCached(info.resource, context_.options.decision);
   if (ForwardedWatch::Is(info)) {
-    watched_ = std::make_unique<ForwardedWatch>(writer_, reason, head_.target);
+    std::optional<WatchFloor> floor;
+    if (cached) floor.emplace(context_.floors, info);
+    watched_ = std::make_unique<ForwardedWatch>(writer_, reason, head_.target, std::move(floor));
     context_.forwarded_watches.insert(this);
     return *watched_;
   }
@@ -333,7 +336,7 @@ ResponseWriter& RoutedRequest::ForwardWriter(ForwardReason reason) {
   const bool trial = decision_.trial && info.verb != "get" && info.verb != "list";
   const bool observed = AnswerObserver::Observes(info) && method_ != "HEAD" &&
                         (!trial || info.verb == "delete" || info.verb == "deletecollection") &&
-                        !NeverCached(info.resource, context_.options.decision);
+                        cached;
   if (!observed) return writer_;
   observer_ = std::make_unique<AnswerObserver>(writer_, context_.floors, info);
   if (!trial) observer_->Record(*context_.tap, arrived_);

@@ -86,6 +86,31 @@ TEST_P(UpstreamFaultsIntegrationTest, NoCacheIsBehindWhatAWatchFromAnotherHasTol
   EXPECT_EQ(items[1]->name(), "b");
 }
 
+// Nor is it behind what the API server itself has told through Weir.
+TEST_P(UpstreamFaultsIntegrationTest, NoCacheIsBehindWhatAForwardedWatchHasTold) {
+  const uint64_t begin = server_.version();
+  Create("a");
+  StartWeir();
+  EXPECT_EQ(client_->Get(kList).status, 200);
+  // Weir's own watch is told nothing more.
+  server_.Inject({.match = {.verb = "watch", .user_agent = "weir/"},
+                  .times = -1,
+                  .kind = FakeFault::Kind::kSilence});
+  server_.EndWatches();
+  const auto watch = client_->Watch(StrCat("/api/v1/configmaps?watch=1&resourceVersion=", begin));
+  Create("b");
+  for (const char* name : {"a", "b"}) {
+    const auto event = watch->Next();
+    ASSERT_TRUE(event.has_value() && event->name == name) << watch->failure();
+  }
+  ASSERT_EQ(weir_->FromCache("watch"), 0);
+  const TestResponse answer = client_->Get(kList);
+  std::vector<ObjectPtr> items;
+  ASSERT_TRUE(ListDecoder(Representation::kJson).Decode(answer.body, items).ok());
+  ASSERT_EQ(items.size(), 2u);
+  EXPECT_EQ(items[1]->name(), "b");
+}
+
 // First for the version of a write, then for a proof that what is said to be gone is there.
 TEST_P(UpstreamFaultsIntegrationTest, AListMayWaitForTwoThingsOfOneKind) {
   Create("a");

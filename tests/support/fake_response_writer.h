@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,6 +19,7 @@ class FakeResponseWriter final : public ResponseWriter {
   void SendHead(const ResponseHead& head) override { head_ = head; }
   void SendBody(Bytes bytes) override {
     if (ended_) return;
+    if (on_body) on_body();
     body_.append(bytes.view());
     queued_ += bytes.size();
   }
@@ -28,6 +30,8 @@ class FakeResponseWriter final : public ResponseWriter {
   void ConsumeBody(size_t count) override { consumed_ += count; }
   Dispatcher& dispatcher() override { return dispatcher_; }
   std::string peer() const override { return "127.0.0.1:40000"; }
+
+  std::function<void()> on_body;  // Before a part of the body is sent.
 
   // The connection has taken what was queued, and takes `room` more.
   void TakeAll(size_t room) {

@@ -18,9 +18,10 @@ type Allowances struct {
 	// no state that there ever was: the API server, which it is sent to when it comes back,
 	// may tell it of the change or the end of an object that it has not been told of.
 	Relists bool
-	// What is answered from memory may be older than what was forwarded before: Weir does
-	// not read what it forwards. It must never be older than what came from memory.
-	OlderThanForwarded bool
+	// What is answered from memory may have a lower version than what was forwarded before, a
+	// bookmark for example, if the objects are the same. It must never be below what came from
+	// memory.
+	LowerThanForwarded bool
 	// A client that reads too slowly gets an object's last state, not each: a deletion
 	// then holds a state that this client has not seen.
 	Folds bool
@@ -78,9 +79,7 @@ type Client struct {
 
 	source source
 	floors [2]uint64 // the highest version of a whole state or an event, by source
-	told   [2]uint64 // the highest version of any object, by source
 	Lower  int       // states from memory below a forwarded one, with the same objects
-	Older  int       // the same with other objects: the client went back in time
 
 	phase       phase
 	lastKey     string // of the initial objects
@@ -162,14 +161,10 @@ func (c *Client) notOlder(what string, version uint64) error {
 	if version >= c.Floor() {
 		return nil
 	}
-	if !c.allowed.OlderThanForwarded || c.source == server || version < c.floors[memory] {
+	if !c.allowed.LowerThanForwarded || c.source == server || version < c.floors[memory] || c.state != c.stateBefore {
 		return fmt.Errorf("time: %s at version %d after %d", what, version, c.Floor())
 	}
-	if c.state == c.stateBefore {
-		c.Lower++
-	} else {
-		c.Older++
-	}
+	c.Lower++
 	return nil
 }
 
@@ -229,9 +224,6 @@ func (c *Client) initial(o *Object) error {
 	if !known || before.uid != o.UID || o.Version >= before.version {
 		return nil
 	}
-	if c.allowed.OlderThanForwarded && c.source == memory && before.version > c.told[memory] {
-		return nil // which notOlder counts
-	}
 	return fmt.Errorf("time: %s is at %d, and was at %d", o.Key, o.Version, before.version)
 }
 
@@ -239,7 +231,6 @@ func (c *Client) put(o *Object) {
 	identity := o.identity()
 	c.state ^= c.objects[o.Key].identity ^ identity
 	c.objects[o.Key] = held{o.UID, o.Version, o.Timeless, identity}
-	c.told[c.source] = max(c.told[c.source], o.Version)
 }
 
 func (c *Client) remove(key string) {

@@ -39,13 +39,17 @@ type Observer struct {
 	runFrom uint64
 	changes []change
 
-	noStreams bool // the server knows no stream-lists
-	expected  bool // the watch ends because the observer made it
-	forwarded bool // Weir did not serve the watch itself
-	misled    bool // by the API server itself; see Options.ServerErrs
-	beyond    bool // all that the client knows is from a forwarded answer, perhaps newer than Weir
-	calm      bool // writers have stopped: stay where you are
+	noStreams bool      // the server knows no stream-lists
+	expected  bool      // the watch ends because the observer made it
+	until     time.Time // from then on a server may end the watch, which asked for no other time
+	forwarded bool      // Weir did not serve the watch itself
+	misled    bool      // by the API server itself; see Options.ServerErrs
+	beyond    bool      // all that the client knows is from a forwarded answer, perhaps newer than Weir
+	calm      bool      // writers have stopped: stay where you are
 }
+
+// shortestWatch is the API server's --min-request-timeout, and Weir's.
+const shortestWatch = 30 * time.Minute
 
 // An observer that begins from nothing waits as long after a refusal.
 const retryAfter = 100 * time.Millisecond
@@ -212,6 +216,7 @@ func (o *Observer) session(ctx context.Context, query []string) bool {
 	}
 	o.counts.Watches++
 	o.expected = false
+	o.until = time.Now().Add(shortestWatch)
 	o.beyond = !initial && !forwarded && (o.forwarded || o.beyond)
 	if o.forwarded = forwarded; forwarded {
 		o.counts.Forwarded++
@@ -340,7 +345,8 @@ func (o *Observer) ended(err error, timed bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.claimRun()
-	asked := o.expected || errors.Is(err, context.Canceled) || timed && err == io.EOF
+	over := timed || time.Now().After(o.until)
+	asked := o.expected || errors.Is(err, context.Canceled) || over && err == io.EOF
 	o.client.Note("the watch ended: %v", err)
 	if !asked {
 		switch {

@@ -180,7 +180,7 @@ func (r *Run) populate(wayIndex int, way *Way, plans []Observer) error {
 		}
 		allowed := Allowances{
 			InferredDeletions: way.Weir, Relists: way.Weir && !r.options.Exact,
-			OlderThanForwarded: way.Weir && !r.options.Strict, Folds: way.Weir && r.options.Folds,
+			LowerThanForwarded: way.Weir && !r.options.Strict, Folds: way.Weir && r.options.Folds,
 		}
 		o.client = NewClient(allowed)
 		if o.Habit == Pauses && o.random.Intn(2) == 0 {

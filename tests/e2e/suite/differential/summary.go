@@ -13,7 +13,7 @@ type Summary struct {
 	Ways map[string]Counts
 
 	Inferred              int // deletions whose version Weir did not know
-	Lower, Older          int // states from memory below a forwarded one: with the same objects, with others
+	Lower                 int // states from memory below a forwarded one, with the same objects
 	States, Runs, Unknown int // of the histories
 	Bytes                 int // objects whose bytes were compared
 
@@ -41,7 +41,6 @@ func (r *Run) summary() *Summary {
 		s.Ways[o.way.Name] = total
 		s.Inferred += o.client.Inferred
 		s.Lower += o.client.Lower
-		s.Older += o.client.Older
 		if o.counts.Events == 0 {
 			s.seldom = append(s.seldom, o.Name)
 		}
@@ -69,8 +68,8 @@ func (c *Counts) add(other Counts) {
 func (s *Summary) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "proved %d states, %d runs of events and %d objects' bytes; %d not to be known; %d inferred deletions; "+
-		"from memory after forwarded: %d lower numbers, %d older states",
-		s.States, s.Runs, s.Bytes, s.Unknown, s.Inferred, s.Lower, s.Older)
+		"from memory after forwarded: %d lower numbers",
+		s.States, s.Runs, s.Bytes, s.Unknown, s.Inferred, s.Lower)
 	for way, c := range s.Ways {
 		fmt.Fprintf(&b, "\n  %-20s %v", way, c)
 	}
