@@ -188,6 +188,29 @@ TEST_F(Http2ServerTest, RefusesHeadersThatAreTooLarge) {
   EXPECT_THAT(h2::Of(h2::kData, More(h2::Get(3))), SizeIs(1));
 }
 
+// nghttp2's own bound, which deploy/weir.yaml names: its HPACK cannot go on behind such a field.
+TEST_F(Http2ServerTest, OneFieldMayHave64KiB) {
+  const auto with = [](size_t bytes) {
+    // A literal without Huffman coding, its length a number of 7 bits and what is beyond.
+    std::string length = "\x7f";
+    for (size_t rest = bytes - 127;; rest >>= 7) {
+      length += static_cast<char>(rest > 127 ? (rest & 127) | 128 : rest);
+      if (rest <= 127) break;
+    }
+    return h2::RequestFields("GET", "/") + std::string("\0\1x", 3) + length +
+           std::string(bytes, 'v');
+  };
+  Connect(h2::HeaderBlock(1, with(64 << 10)));
+  ASSERT_THAT(served_, SizeIs(1));
+  EXPECT_EQ(served(0).head.headers.Get("x").size(), 64u << 10);
+  const auto goaway = h2::Of(h2::kGoAway, More(h2::HeaderBlock(3, with((64 << 10) + 1))));
+  ASSERT_THAT(goaway, SizeIs(1));
+  EXPECT_EQ(h2::ReadNumber(std::string_view(goaway[0].payload).substr(4)),
+            9u);  // COMPRESSION_ERROR
+  EXPECT_TRUE(closed());
+  EXPECT_THAT(served_, SizeIs(1));
+}
+
 TEST_F(Http2ServerTest, ClosesOnAHeaderBomb) {
   server_options_.max_header_bytes = 1000;
   // One field in HPACK's table, referred to again and again.
