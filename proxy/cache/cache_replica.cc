@@ -141,9 +141,7 @@ const RevisionPtr& CacheReplica::newest() const { return window().newest(); }
 const std::optional<ListEnvelope>& CacheReplica::envelope() const {
   return core_->traits_.envelope;
 }
-uint64_t CacheReplica::published() const {
-  return core_->traits_.published->load(std::memory_order_acquire);
-}
+uint64_t CacheReplica::published() const { return core_->traits_.published->sequence(); }
 bool CacheReplica::namespaced() const { return core_->namespaced_; }
 const std::string& CacheReplica::api_version() const { return core_->traits_.api_version; }
 const std::string& CacheReplica::kind() const { return core_->traits_.kind; }

@@ -10,6 +10,7 @@
 
 #include "proxy/base/thread_owner.h"
 #include "proxy/cache/cache_replica.h"
+#include "proxy/cache/published_states.h"
 #include "proxy/cache/view_class.h"
 
 namespace weir {
@@ -26,8 +27,7 @@ struct CacheTraits {
   std::optional<bool> stream_list;
   MonotonicTime current_as_of;
   AccessTable access;
-  // The newest Revision's sequence, from before any replica has it.
-  std::shared_ptr<const std::atomic<uint64_t>> published;
+  std::shared_ptr<const PublishedState> published;
 };
 
 // How many readers a replica has, readable from its Cacher's worker.
@@ -55,6 +55,10 @@ class CacheReplica::Core {
 
   RequestHandle Subscribe(Callbacks callbacks);
   const std::shared_ptr<ReaderCount>& readers() const { return readers_; }
+  // `state` is its Cacher's, and it has been given all that was published by now.
+  bool HasAllOf(const PublishedState& state) const {
+    return traits_.published.get() == &state && window_.newest()->sequence >= state.sequence();
+  }
 
  private:
   friend class CacheReplica;

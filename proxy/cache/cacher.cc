@@ -49,6 +49,7 @@ Cacher::Cacher(Environment environment, CacheKey key, ListerWatcherPtr source,
       builder_(*filters_),
       window_(env_.options),
       heard_(env_.dispatcher.Now()),
+      published_(env_.published.Add(key_)),
       access_(env_.dispatcher, *source_, key_.resource.Name(), [this] { PublishTraits(); }),
       proof_({.dispatcher = env_.dispatcher,
               .source = *source_,
@@ -92,7 +93,10 @@ Cacher::Cacher(Environment environment, CacheKey key, ListerWatcherPtr source,
   traits_.kind = kMetadataKind;
 }
 
-Cacher::~Cacher() { RaiseFloor(); }
+Cacher::~Cacher() {
+  RaiseFloor();
+  env_.published.Remove(*published_);
+}
 
 absl::Status Cacher::OnSnapshot(Reflector::Snapshot snapshot) {
   thread_.Check();
@@ -153,7 +157,7 @@ RevisionPtr Cacher::TakeRevision() {
 
 void Cacher::Append(const RevisionPtr& revision) {
   window_.Append(revision);
-  published_->store(revision->sequence, std::memory_order_release);
+  published_->Publish(revision->sequence, revision->content);
   UpdateGauges();
 }
 

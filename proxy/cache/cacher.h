@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -36,6 +35,7 @@ class Cacher {
     Dispatcher& dispatcher;
     StatsRegistry& registry;
     VersionFloors& floors;
+    PublishedStates& published;
     const CacherOptions& options;
   };
   // REQUIRES: the environment outlives it.
@@ -97,8 +97,7 @@ class Cacher {
   WatchWindow window_;
   CacheTraits traits_;
   MonotonicTime heard_;
-  const std::shared_ptr<std::atomic<uint64_t>> published_ =
-      std::make_shared<std::atomic<uint64_t>>(0);
+  const std::shared_ptr<PublishedState> published_;
 
   RequestHandle envelope_request_;
   bool envelope_asked_ = false;

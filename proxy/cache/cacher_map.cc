@@ -11,12 +11,12 @@ CacherMap::CacherMap(Environment environment)
     : core_(std::make_unique<Core>(std::move(environment))) {}
 CacherMap::~CacherMap() = default;
 
-// All share the floors of the first.
+// All share what the first one's has.
 void CacherMap::SetPeers(const std::vector<CacherMap*>& peers) {
   std::vector<Core*> cores;
   cores.reserve(peers.size());
   for (CacherMap* peer : peers) cores.push_back(peer->core_.get());
-  core_->SetPeers(cores, cores.front()->floors());
+  core_->SetPeers(cores, cores.front()->common());
 }
 
 void CacherMap::Stop() { core_->Stop(); }
@@ -30,6 +30,10 @@ CacheReplica* CacherMap::Find(const CacheKey& key, const Narrowing& narrowing) {
 void CacherMap::ForEachOf(const GroupVersionResource& resource,
                           const std::function<void(const CacheReplica&)>& visit) const {
   core_->ForEachOf(resource, visit);
+}
+ResourceVersion CacherMap::PublishedElsewhere(const CacheKey& than,
+                                              std::string_view namespace_name) const {
+  return core_->PublishedElsewhere(than, namespace_name);
 }
 void CacherMap::DropAll(const absl::Status& reason) { core_->DropAll(reason); }
 std::vector<CacheRow> CacherMap::Rows() const { return core_->Rows(); }

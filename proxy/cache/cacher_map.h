@@ -72,6 +72,10 @@ class CacherMap {
   // The synced replicas of this worker that hold anything of a resource, whatever its version.
   void ForEachOf(const GroupVersionResource& resource,
                  const std::function<void(const CacheReplica&)>& visit) const;
+  // The highest version of a change that watches of caches other than `than` may have told of
+  // without those replicas: on other workers, or of caches that have gone. Not of another
+  // namespace's ("": of all); not set if there is none.
+  ResourceVersion PublishedElsewhere(const CacheKey& than, std::string_view namespace_name) const;
 
   // Access has been lost or credentials have changed identity: every cache goes, its readers are
   // told (kUnavailable). On this worker at once, on the others by Post.

@@ -14,7 +14,7 @@ namespace weir {
 CacherMap::Core::Core(Environment environment)
     : env_(std::move(environment)),
       peers_({this}),
-      floors_(std::make_shared<VersionFloors>()),
+      common_(std::make_shared<Common>()),
       refused_(env_.registry.AddCounter(
           "weir_cache_refused_total",
           "Requests forwarded because no new cache was made: too many, or the byte budget is used "
@@ -29,9 +29,9 @@ CacherMap::Core::Core(Environment environment)
 
 CacherMap::Core::~Core() { Stop(); }
 
-void CacherMap::Core::SetPeers(std::vector<Core*> peers, std::shared_ptr<VersionFloors> floors) {
+void CacherMap::Core::SetPeers(std::vector<Core*> peers, std::shared_ptr<Common> common) {
   peers_ = std::move(peers);
-  floors_ = std::move(floors);
+  common_ = std::move(common);
 }
 
 void CacherMap::Core::Stop() {
@@ -153,7 +153,7 @@ CacheReplica* CacherMap::Core::FindWider(const CacheKey& key, const Narrowing& n
   return nullptr;
 }
 
-CacheReplica* CacherMap::Core::FindSynced(const CacheKey& key) {
+CacheReplica* CacherMap::Core::FindSynced(const CacheKey& key) const {
   const auto it = replicas_.find(key);
   if (it == replicas_.end()) return nullptr;
   CacheReplica* const replica = it->second->replica.get();
@@ -168,6 +168,23 @@ void CacherMap::Core::ForEachOf(const GroupVersionResource& resource,
     }
     if (slot->replica->state() == CacheReplica::State::kSynced) visit(*slot->replica);
   }
+}
+
+// Caches of one key follow each other, and none begins below the last one.
+ResourceVersion CacherMap::Core::PublishedElsewhere(const CacheKey& than,
+                                                    std::string_view namespace_name) const {
+  ResourceVersion newest;
+  const auto visit = [&](const PublishedState& state) {
+    const CacheKey& key = state.key();
+    const bool apart = !key.namespace_name.empty() && !namespace_name.empty() &&
+                       key.namespace_name != namespace_name;
+    if (key == than || apart || !state.told()) return;
+    CacheReplica* const own = FindSynced(key);
+    const bool here = own != nullptr && own->core().HasAllOf(state);
+    if (!here) newest = std::max(newest, state.content());
+  };
+  const ResourceVersion gone = common_->published.ForEachOf(than.resource, visit);
+  return std::max(newest, gone);
 }
 
 bool CacherMap::Core::RecentlyUnavailable(const CacheKey& key) {
@@ -269,7 +286,8 @@ CacherHome& CacherMap::Core::HomeFor(const CacheKey& key) {
   auto home =
       std::make_unique<CacherHome>(Cacher::Environment{.dispatcher = env_.dispatcher,
                                                        .registry = env_.registry,
-                                                       .floors = *floors_,
+                                                       .floors = common_->floors,
+                                                       .published = common_->published,
                                                        .options = env_.options},
                                    key, env_.new_source(key), env_.new_filters(key.resource), *this,
                                    [this, key] { DropHome(key); });

@@ -10,6 +10,7 @@
 #include "proxy/base/thread_owner.h"
 #include "proxy/cache/cacher_home.h"
 #include "proxy/cache/cacher_map.h"
+#include "proxy/cache/published_states.h"
 #include "proxy/cache/version_floors.h"
 
 namespace weir {
@@ -19,14 +20,20 @@ class CacherMap::Core {
  public:
   explicit Core(Environment environment);
   ~Core();
-  void SetPeers(std::vector<Core*> peers, std::shared_ptr<VersionFloors> floors);
-  const std::shared_ptr<VersionFloors>& floors() const { return floors_; }
+  // What the Cachers of all workers know of each other.
+  struct Common {
+    VersionFloors floors;
+    PublishedStates published;
+  };
+  void SetPeers(std::vector<Core*> peers, std::shared_ptr<Common> common);
+  const std::shared_ptr<Common>& common() const { return common_; }
   void Stop();
 
   CacheReplica* Get(const CacheKey& key, const Narrowing& narrowing);
   CacheReplica* Find(const CacheKey& key, const Narrowing& narrowing);
   void ForEachOf(const GroupVersionResource& resource,
                  const std::function<void(const CacheReplica&)>& visit) const;
+  ResourceVersion PublishedElsewhere(const CacheKey& than, std::string_view namespace_name) const;
   void DropAll(const absl::Status& reason);
   std::vector<CacheRow> Rows() const;
   std::vector<ChangeRow> Changes(const ChangeQuery& query) const;
@@ -55,7 +62,7 @@ class CacherMap::Core {
   Core& HomeOf(const CacheKey& key);
   CacheReplica* FindExact(const CacheKey& key);
   CacheReplica* FindWider(const CacheKey& key, const Narrowing& narrowing);
-  CacheReplica* FindSynced(const CacheKey& key);
+  CacheReplica* FindSynced(const CacheKey& key) const;
   CacheReplica* Make(const CacheKey& key);
   bool RecentlyUnavailable(const CacheKey& key);
   void OnIdle(uint64_t id);
@@ -71,7 +78,7 @@ class CacherMap::Core {
 
   const Environment env_;
   std::vector<Core*> peers_;
-  std::shared_ptr<VersionFloors> floors_;
+  std::shared_ptr<Common> common_;
   bool stopped_ = false;
   ThreadOwner thread_;
 

@@ -106,7 +106,8 @@ void RoutedRequest::FindCache() {
   TryServe();
 }
 
-// Caches of one resource have a watch each, and one may be behind another.
+// Caches of one resource have a watch each, and one may be behind another. What this worker's
+// replicas have is looked at closely; of what they do not have, all counts.
 void RoutedRequest::NoteToldByWatches() {
   ResourceVersion known = told_.version;
   published_.reset();
@@ -120,6 +121,9 @@ void RoutedRequest::NoteToldByWatches() {
         NewestToldByWatches(other, view.has_value() ? &*view : nullptr, known);
     told_.version = std::max(told_.version, newest);
   });
+  const ResourceVersion elsewhere =
+      context_.caches.PublishedElsewhere(replica_->key(), decision_.key.namespace_name);
+  told_.version = std::max(told_.version, elsewhere);
 }
 
 void RoutedRequest::TryServe() {

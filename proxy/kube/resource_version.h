@@ -21,6 +21,7 @@ class ResourceVersion {
 
   std::string ToString() const;  // "0" for the default value.
   constexpr bool is_set() const { return value_ != 0; }
+  constexpr unsigned __int128 value() const { return value_; }
   friend constexpr auto operator<=>(ResourceVersion, ResourceVersion) = default;
 
  private:

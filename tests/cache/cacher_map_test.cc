@@ -362,5 +362,50 @@ TEST_F(TwoMapsTest, AWorkerThatIsBehindKnowsWhatWasPublished) {
   EXPECT_EQ(second.newest()->sequence, second.published());
 }
 
+TEST_F(TwoMapsTest, WhatOtherCachesHavePublishedIsElsewhereUntilItsReplicaHasIt) {
+  const bool here = !map_->Rows().empty();
+  ManualDispatcher& home = here ? dispatcher_ : others_dispatcher_;
+  const CacherMap& first = here ? *map_ : others_map_;
+  const CacherMap& second = here ? others_map_ : *map_;
+  const CacheKey other = ConfigMaps(Representation::kProtobuf);
+  // The first state is noted by those who are answered with it.
+  EXPECT_FALSE(second.PublishedElsewhere(other, "").is_set());
+  const uint64_t version = resource_.Put({.name = "a"});
+  home.RunReady();
+  EXPECT_FALSE(first.PublishedElsewhere(other, "").is_set());
+  EXPECT_EQ(second.PublishedElsewhere(other, ""), V(version));
+  EXPECT_EQ(second.PublishedElsewhere(other, "default"), V(version));
+  EXPECT_FALSE(second.PublishedElsewhere(ConfigMaps(), "").is_set());
+  RunBoth();
+  EXPECT_FALSE(second.PublishedElsewhere(other, "").is_set());
+}
+
+TEST_F(TwoMapsTest, WhatIsOfOtherNamespacesIsNotElsewhere) {
+  CacheKey key = ConfigMaps();
+  key.namespace_name = "a";
+  CacherMap& mine = *map_;
+  subscriptions_.push_back(others_map_.Get(key)->Subscribe({.on_change = [] {}}));
+  RunBoth();
+  const uint64_t version = resource_.Put({.name = "a", .namespace_name = "a"});
+  RunBoth();
+  const CacheKey other = ConfigMaps(Representation::kProtobuf);
+  EXPECT_EQ(mine.PublishedElsewhere(other, "a"), V(version));
+  EXPECT_EQ(mine.PublishedElsewhere(other, ""), V(version));
+  EXPECT_FALSE(mine.PublishedElsewhere(other, "b").is_set());
+}
+
+TEST_F(TwoMapsTest, WhatCachesHadPublishedThatHaveGoneIsElsewhere) {
+  const uint64_t version = resource_.Put({.name = "a"});
+  RunBoth();
+  resource_.Bump();
+  resource_.SendBookmarks();
+  RunBoth();
+  map_->DropAll(PermissionDeniedError("revoked"));
+  RunBoth();
+  const CacheKey other = ConfigMaps(Representation::kProtobuf);
+  EXPECT_EQ(map_->PublishedElsewhere(other, ""), V(version));
+  EXPECT_EQ(others_map_.PublishedElsewhere(other, ""), V(version));
+}
+
 }  // namespace
 }  // namespace weir

@@ -68,10 +68,13 @@ TEST_P(UpstreamFaultsIntegrationTest, NoCacheIsBehindWhatAWatchFromAnotherHasTol
   Follow(*watch, model);
   Create("b");
   Follow(*watch, model);
-  // The next cache is made of what an API server has that is behind.
+  // The next cache is made of what an API server has that is behind, for a connection of another
+  // worker, if there is one.
   server_.With([&](FakeApiState& state) { state.lag = before; });
-  auto list = std::async(std::launch::async,
-                         [this] { return client_->Get(kList, Accept(Representation::kProtobuf)); });
+  auto list = std::async(std::launch::async, [this] {
+    TestClient other(weir_->client_options());
+    return other.Get(kList, Accept(Representation::kProtobuf));
+  });
   EXPECT_TRUE(WaitFor([this] {
     size_t synced = 0;
     for (const CacheRow& row : weir_->Caches()) synced += row.state == "synced" ? 1 : 0;
