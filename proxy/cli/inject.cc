@@ -9,11 +9,11 @@
 #include <set>
 #include <vector>
 
+#include "proxy/base/file.h"
 #include "proxy/base/status.h"
 #include "proxy/base/strings.h"
 #include "proxy/cli/check.h"
 #include "proxy/cli/yaml_writer.h"
-#include "proxy/server/file.h"
 
 namespace weir {
 namespace {

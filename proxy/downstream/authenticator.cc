@@ -110,7 +110,7 @@ class Authenticator::Core {
   bool owner_pending_ = true;   // The first review of Weir's own token is under way.
   std::vector<Waiter*> early_;  // Came before its end.
   TimerPtr early_timer_;
-  uint64_t token_generation_ = upstream_.token_generation();
+  uint64_t credential_generation_ = upstream_.credential_generation();
   TimerPtr token_timer_;
   RequestHandle owner_review_;
   TimerPtr owner_timer_;
@@ -155,8 +155,8 @@ class Authenticator::Core::Waiter final : public Cancellable {
 // Whose another token is must be known before what it fetches is shown to anybody. Where the API
 // server cannot say, nothing is fetched, either, and Weir stays who it was.
 void Authenticator::Core::LookAtToken() {
-  const uint64_t generation = upstream_.token_generation();
-  if (std::exchange(token_generation_, generation) == generation) return;
+  const uint64_t generation = upstream_.credential_generation();
+  if (std::exchange(credential_generation_, generation) == generation) return;
   owner_pending_ = true;
   owner_timer_->Enable(absl::ZeroDuration());
 }

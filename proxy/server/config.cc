@@ -3,10 +3,10 @@
 
 #include <utility>
 
+#include "proxy/base/file.h"
 #include "proxy/base/status.h"
 #include "proxy/net/address.h"
 #include "proxy/server/config_schema.h"
-#include "proxy/server/file.h"
 #include "proxy/server/quantity.h"
 
 namespace weir {

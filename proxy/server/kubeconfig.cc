@@ -6,10 +6,10 @@
 
 #include "absl/strings/escaping.h"
 
+#include "proxy/base/file.h"
 #include "proxy/base/status.h"
 #include "proxy/base/strings.h"
 #include "proxy/server/config_schema.h"
-#include "proxy/server/file.h"
 #include "proxy/server/server_url.h"
 #include "proxy/server/yaml_document.h"
 
@@ -175,7 +175,11 @@ class KubeconfigReader {
       ReadBool(target.insecure_skip_tls_verify)(
           *insecure, cluster.path + ".insecure-skip-tls-verify", mistakes_);
     }
-    target.ca_pem = ReadPem(cluster, "certificate-authority", "CERTIFICATE", &target.ca_source);
+    target.ca_pem = ReadPem(cluster, "certificate-authority", "CERTIFICATE", target.files.ca);
+    target.ca_source = target.files.ca;
+    if (target.files.ca.empty() && !target.ca_pem.empty()) {
+      target.ca_source = cluster.path + ".certificate-authority-data";
+    }
     if (target.insecure_skip_tls_verify && !target.ca_pem.empty()) {
       mistakes_.Add(*insecure, cluster.path + ".insecure-skip-tls-verify",
                     "contradicts certificate-authority; remove one of them");
@@ -202,8 +206,9 @@ class KubeconfigReader {
                                  : MessageOf(token.status()));
       }
     }
-    target.client_certificate_pem = ReadPem(user, "client-certificate", "CERTIFICATE", nullptr);
-    target.client_key_pem = ReadPem(user, "client-key", "PRIVATE KEY", nullptr);
+    target.client_certificate_pem =
+        ReadPem(user, "client-certificate", "CERTIFICATE", target.files.certificate);
+    target.client_key_pem = ReadPem(user, "client-key", "PRIVATE KEY", target.files.private_key);
     const bool has_certificate = IsGiven(user, "client-certificate");
     if (has_certificate != IsGiven(user, "client-key")) {
       mistakes_.Add(*user.body, user.path,
@@ -247,10 +252,10 @@ class KubeconfigReader {
     return path.starts_with('/') ? path : directory_ + path;
   }
 
-  // PEM from `key`-data (base64) or the file that `key` names; "" if neither is given. `source`
-  // gets a name for messages.
+  // PEM from `key`-data (base64) or the file that `key` names, which `file` is set to; "" if
+  // neither is given.
   std::string ReadPem(const Entry& entry, const std::string& key, std::string_view label,
-                      std::string* source) {
+                      std::string& file) {
     const std::string data_key = key + "-data";
     const bool embedded = IsSet(entry.body->Find(data_key));
     const std::string used = embedded ? data_key : key;
@@ -276,7 +281,7 @@ class KubeconfigReader {
       mistakes_.Add(node, path, StrCat("holds no PEM block of a ", Lower(label)));
       return "";
     }
-    if (source != nullptr) *source = embedded ? path : Resolve(value);
+    if (!embedded) file = Resolve(value);
     return pem;
   }
 
@@ -322,7 +327,7 @@ absl::StatusOr<Kubeconfig> LoadInCluster(const EnvironmentLookup& environment,
   target.host = url->host;
   target.port = url->port;
   target.token_file = mount + "/token";
-  target.ca_source = mount + "/ca.crt";
+  target.ca_source = target.files.ca = mount + "/ca.crt";
   const auto token = ReadSmallFile(target.token_file, kMaxTokenBytes);
   if (!token.ok()) return InvalidArgumentError(StrCat(MessageOf(token.status()), advice));
   if (Trim(*token).empty()) {

@@ -33,7 +33,7 @@ using EnvironmentLookup = std::function<std::optional<std::string>(const std::st
 inline constexpr char kServiceAccountDir[] = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 // What a pod is given: KUBERNETES_SERVICE_HOST and _PORT, and token, ca.crt and namespace in
-// `mount`. The token is read again when its file changes.
+// `mount`. Token and CA are read again when their files change.
 absl::StatusOr<Kubeconfig> LoadInCluster(const EnvironmentLookup& environment,
                                          const std::string& mount = kServiceAccountDir);
 

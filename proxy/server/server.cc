@@ -33,16 +33,19 @@ std::vector<std::string> CertificateNames(const Address& listen, const UpstreamT
   return names;
 }
 
-absl::StatusOr<std::shared_ptr<TlsContext>> ClientTls(const UpstreamTarget& target,
-                                                      bool with_certificate) {
+absl::StatusOr<UpstreamTls> MakeUpstreamTls(const UpstreamTarget& target) {
+  UpstreamTls made;
+  if (!target.tls) return made;
   TlsClientOptions options{.ca_pem = target.ca_pem,
                            .ca_source = target.ca_source,
                            .insecure = target.insecure_skip_tls_verify};
-  if (with_certificate) {
-    options.certificate_pem = target.client_certificate_pem;
-    options.private_key_pem = target.client_key_pem;
-  }
-  return TlsContext::NewClient(options);
+  WEIR_ASSIGN_OR_RETURN(
+      made.callers,
+      ClientTls::New(options, {.ca = target.files.ca, .certificate = "", .private_key = ""}));
+  options.certificate_pem = target.client_certificate_pem;
+  options.private_key_pem = target.client_key_pem;
+  WEIR_ASSIGN_OR_RETURN(made.own, ClientTls::New(std::move(options), target.files));
+  return made;
 }
 
 absl::StatusOr<std::shared_ptr<TokenSource>> MakeTokenSource(const UpstreamTarget& target) {
@@ -169,8 +172,7 @@ absl::Status Server::MakeWorkers(UpstreamTarget target) {
                     .target = target,
                     .upstream = UpstreamOptionsOf(config_),
                     .token = token_,
-                    .own_tls = nullptr,
-                    .callers_tls = nullptr,
+                    .upstream_tls = {},
                     .server_tls = server_tls_,
                     .weir_token = weir_token_,
                     .authenticator = {},
@@ -188,10 +190,7 @@ absl::Status Server::MakeWorkers(UpstreamTarget target) {
   std::vector<CacherMap*> maps;
   for (int i = 0; i < config_.concurrency; ++i) {
     // Each worker has its own: connections of one context share its certificate store.
-    if (target.tls) {
-      WEIR_ASSIGN_OR_RETURN(setup.own_tls, ClientTls(target, true));
-      WEIR_ASSIGN_OR_RETURN(setup.callers_tls, ClientTls(target, false));
-    }
+    WEIR_ASSIGN_OR_RETURN(setup.upstream_tls, MakeUpstreamTls(target));
     workers_.push_back(std::make_unique<Worker>(i, setup, new_filters_));
     maps.push_back(&workers_.back()->caches());
   }

@@ -35,7 +35,7 @@ Worker::Worker(
       session_stats_(setup.registry, {{"listener", "downstream"}}) {
   upstream_ =
       std::make_unique<Upstream>(*dispatcher_, setup_.resolver, setup_.target, setup_.upstream,
-                                 setup_.token, setup_.own_tls, setup_.callers_tls, upstream_stats_);
+                                 setup_.token, setup_.upstream_tls, upstream_stats_);
   caches_ = std::make_unique<CacherMap>(CacherMap::Environment{
       .dispatcher = *dispatcher_,
       .registry = setup_.registry,

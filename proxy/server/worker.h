@@ -27,8 +27,8 @@ struct WorkerSetup {
   UpstreamTarget target;
   UpstreamOptions upstream;
   std::shared_ptr<TokenSource> token;
-  std::shared_ptr<TlsContext> own_tls, callers_tls;  // Towards the API server; nullptr for http.
-  std::shared_ptr<TlsContext> server_tls;            // Towards clients.
+  UpstreamTls upstream_tls;
+  std::shared_ptr<TlsContext> server_tls;  // Towards clients.
   std::string weir_token;
   AuthenticatorOptions authenticator;
   CacherOptions cacher;

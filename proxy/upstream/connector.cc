@@ -16,24 +16,13 @@ struct Dialer {
   Dispatcher& dispatcher;
   Resolver& resolver;
   const std::shared_ptr<const DialTarget> target;
-  StringMap<std::shared_ptr<TlsContext>> narrow_contexts;  // By the protocols they offer.
 
-  absl::StatusOr<std::shared_ptr<TlsContext>> ContextFor(const std::vector<std::string>& alpn);
+  absl::StatusOr<std::shared_ptr<TlsContext>> ContextFor(
+      const std::vector<std::string>& alpn) const {
+    if (target->tls == nullptr) return nullptr;
+    return target->tls->ContextFor(alpn);
+  }
 };
-
-absl::StatusOr<std::shared_ptr<TlsContext>> Dialer::ContextFor(
-    const std::vector<std::string>& alpn) {
-  if (target->context == nullptr || alpn.empty() || alpn == target->tls.alpn) {
-    return target->context;
-  }
-  std::shared_ptr<TlsContext>& narrow = narrow_contexts[Join(alpn, ",")];
-  if (narrow == nullptr) {
-    TlsClientOptions options = target->tls;
-    options.alpn = alpn;
-    WEIR_ASSIGN_OR_RETURN(narrow, TlsContext::NewClient(options));
-  }
-  return narrow;
-}
 
 // One connection that is being made, until it is a stream that connects by itself.
 class Dial final : public Cancellable {
@@ -97,7 +86,7 @@ std::string HostPort(std::string_view host, uint16_t port) {
 
 Connector NewConnector(Dispatcher& dispatcher, Resolver& resolver, DialTarget target) {
   auto dialer = std::make_shared<Dialer>(
-      Dialer{dispatcher, resolver, std::make_shared<const DialTarget>(std::move(target)), {}});
+      Dialer{dispatcher, resolver, std::make_shared<const DialTarget>(std::move(target))});
   return [dialer](const std::vector<std::string>& alpn, Dial::Done done) -> RequestHandle {
     return std::make_unique<Dial>(*dialer, dialer->ContextFor(alpn), std::move(done));
   };

@@ -11,7 +11,7 @@
 #include "proxy/event/dispatcher.h"
 #include "proxy/http/client_pool.h"
 #include "proxy/net/resolver.h"
-#include "proxy/net/tls_context.h"
+#include "proxy/upstream/client_tls.h"
 
 namespace weir {
 
@@ -19,10 +19,8 @@ namespace weir {
 struct DialTarget {
   std::string host;  // A name or an IP address, without brackets.
   uint16_t port = 443;
-  std::string server_name;              // What the certificate must name.
-  std::shared_ptr<TlsContext> context;  // nullptr: plain TCP.
-  // What `context` was made from: once more with a narrower ALPN for upgrades.
-  TlsClientOptions tls;
+  std::string server_name;                     // What the certificate must name.
+  std::shared_ptr<ClientTls> tls;              // nullptr: plain TCP.
   absl::Duration timeout = absl::Seconds(10);  // Name, TCP and TLS together.
 };
 

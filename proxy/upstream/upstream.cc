@@ -27,20 +27,14 @@ CounterHandle AddReviews(StatsRegistry& registry, const char* result) {
 }
 
 DialTarget TargetOf(const UpstreamTarget& target, const UpstreamOptions& options,
-                    std::shared_ptr<TlsContext> context, bool with_certificate) {
+                    std::shared_ptr<ClientTls> tls) {
   DialTarget dial;
   dial.host = target.host;
   dial.port = target.port;
   dial.timeout = options.pool.connect_timeout;
   if (!target.tls) return dial;
   dial.server_name = target.tls_server_name.empty() ? target.host : target.tls_server_name;
-  dial.context = std::move(context);
-  dial.tls.ca_pem = target.ca_pem;
-  dial.tls.ca_source = target.ca_source;
-  dial.tls.insecure = target.insecure_skip_tls_verify;
-  if (!with_certificate) return dial;
-  dial.tls.certificate_pem = target.client_certificate_pem;
-  dial.tls.private_key_pem = target.client_key_pem;
+  dial.tls = std::move(tls);
   return dial;
 }
 
@@ -107,14 +101,14 @@ class Upstream::FirstAnswer final : public ClientStream, private ResponseHandler
 
 Upstream::Upstream(Dispatcher& dispatcher, Resolver& resolver, const UpstreamTarget& target,
                    const UpstreamOptions& options, std::shared_ptr<TokenSource> token,
-                   std::shared_ptr<TlsContext> own_tls, std::shared_ptr<TlsContext> callers_tls,
-                   UpstreamStats& stats)
-    : Upstream(
-          dispatcher, target, options, std::move(token),
-          {NewConnector(dispatcher, resolver, TargetOf(target, options, std::move(own_tls), true)),
-           NewConnector(dispatcher, resolver,
-                        TargetOf(target, options, std::move(callers_tls), false))},
-          stats) {}
+                   const UpstreamTls& tls, UpstreamStats& stats)
+    : Upstream(dispatcher, target, options, std::move(token),
+               {NewConnector(dispatcher, resolver, TargetOf(target, options, tls.own)),
+                NewConnector(dispatcher, resolver, TargetOf(target, options, tls.callers))},
+               stats) {
+  own_.tls = tls.own;
+  callers_.tls = tls.callers;
+}
 
 Upstream::Upstream(Dispatcher& dispatcher, const UpstreamTarget& target,
                    const UpstreamOptions& options, std::shared_ptr<TokenSource> token,
@@ -125,10 +119,12 @@ Upstream::Upstream(Dispatcher& dispatcher, const UpstreamTarget& target,
       token_(std::move(token)),
       stats_(stats),
       authority_(HostPort(target.host, target.port)),
-      own_(std::make_unique<ClientPool>(dispatcher_, std::move(connectors.own), options_.pool,
-                                        stats_.own_pool)),
-      callers_(std::make_unique<ClientPool>(dispatcher_, std::move(connectors.callers),
-                                            options_.pool, stats_.callers_pool)) {
+      own_{.pool = std::make_unique<ClientPool>(dispatcher_, std::move(connectors.own),
+                                                options_.pool, stats_.own_pool),
+           .tls = nullptr},
+      callers_{.pool = std::make_unique<ClientPool>(dispatcher_, std::move(connectors.callers),
+                                                    options_.pool, stats_.callers_pool),
+               .tls = nullptr} {
   while (!target_.base_path.empty() && target_.base_path.back() == '/') {
     target_.base_path.pop_back();
   }
@@ -142,18 +138,25 @@ ClientStreamPtr Upstream::SendAsSelf(RequestHead head, ResponseHandler& handler)
   if (const std::string token = token_ == nullptr ? "" : token_->token(); !token.empty()) {
     head.headers.Add("Authorization", StrCat("Bearer ", token));
   }
-  return Send(*own_, std::move(head), handler);
+  return Send(own_, std::move(head), handler);
 }
 
 ClientStreamPtr Upstream::SendAsCaller(RequestHead head, ResponseHandler& handler) {
-  return Send(*callers_, std::move(head), handler);
+  return Send(callers_, std::move(head), handler);
 }
 
-ClientStreamPtr Upstream::Send(ClientPool& pool, RequestHead head, ResponseHandler& handler) {
+uint64_t Upstream::credential_generation() {
+  const uint64_t of_token = token_ == nullptr ? 0 : token_->generation();
+  return own_.tls == nullptr ? of_token : of_token + own_.tls->generation();
+}
+
+ClientStreamPtr Upstream::Send(Route& route, RequestHead head, ResponseHandler& handler) {
+  const uint64_t generation = route.tls == nullptr ? 0 : route.tls->generation();
+  if (std::exchange(route.generation, generation) != generation) route.pool->RetireConnections();
   if (!target_.base_path.empty()) head.target.insert(0, target_.base_path);
   head.authority = authority_;
-  if (reached_) return pool.Send(std::move(head), handler);
-  return std::make_unique<FirstAnswer>(*this, pool, std::move(head), handler);
+  if (reached_) return route.pool->Send(std::move(head), handler);
+  return std::make_unique<FirstAnswer>(*this, *route.pool, std::move(head), handler);
 }
 
 }  // namespace weir

@@ -13,7 +13,7 @@
 #include "proxy/base/strings.h"
 #include "proxy/http/client_pool.h"
 #include "proxy/net/resolver.h"
-#include "proxy/net/tls_context.h"
+#include "proxy/upstream/client_tls.h"
 
 namespace weir {
 
@@ -23,14 +23,15 @@ struct UpstreamTarget {
   bool tls = true;  // false: http://, for tests and kubectl proxy.
   std::string host;
   uint16_t port = 443;
-  std::string base_path;        // Of the server's URL; normally "".
-  std::string tls_server_name;  // "" for `host`.
-  std::string ca_pem, ca_source;
+  std::string base_path;          // Of the server's URL; normally "".
+  std::string tls_server_name;    // "" for `host`.
+  std::string ca_pem, ca_source;  // The latter is for messages.
   bool insecure_skip_tls_verify = false;
   // Weir's own credential: a bearer token (inline or from a file that is read again when it
   // changes), or a client certificate.
   std::string token, token_file;
   std::string client_certificate_pem, client_key_pem;
+  TlsFiles files;  // Where the PEMs are from.
 };
 
 struct UpstreamOptions {
@@ -81,6 +82,10 @@ struct UpstreamStats {
 struct UpstreamConnectors {
   Connector own, callers;
 };
+// The same of TLS; nullptr for http.
+struct UpstreamTls {
+  std::shared_ptr<ClientTls> own, callers;
+};
 
 // One worker's way to the API server: two pools, because a client certificate would speak for
 // whoever's request travels on its connection.
@@ -88,8 +93,7 @@ class Upstream {
  public:
   Upstream(Dispatcher& dispatcher, Resolver& resolver, const UpstreamTarget& target,
            const UpstreamOptions& options, std::shared_ptr<TokenSource> token,
-           std::shared_ptr<TlsContext> own_tls, std::shared_ptr<TlsContext> callers_tls,
-           UpstreamStats& stats);
+           const UpstreamTls& tls, UpstreamStats& stats);
   // Over connections of any make.
   Upstream(Dispatcher& dispatcher, const UpstreamTarget& target, const UpstreamOptions& options,
            std::shared_ptr<TokenSource> token, UpstreamConnectors connectors, UpstreamStats& stats);
@@ -100,8 +104,9 @@ class Upstream {
   // As whoever `head` says (its Authorization, or none): never with Weir's certificate.
   [[nodiscard]] ClientStreamPtr SendAsCaller(RequestHead head, ResponseHandler& handler);
 
-  // See TokenSource: what it was before has been sent by nobody since.
-  uint64_t token_generation() { return token_ == nullptr ? 0 : token_->generation(); }
+  // Another number whenever what Weir shows as itself has become another credential: what it was
+  // before is sent by no request since.
+  uint64_t credential_generation();
 
   Dispatcher& dispatcher() { return dispatcher_; }
   const UpstreamOptions& options() const { return options_; }
@@ -113,7 +118,12 @@ class Upstream {
 
  private:
   class FirstAnswer;
-  ClientStreamPtr Send(ClientPool& pool, RequestHead head, ResponseHandler& handler);
+  struct Route {
+    std::unique_ptr<ClientPool> pool;
+    std::shared_ptr<ClientTls> tls;  // nullptr: whatever the connector does.
+    uint64_t generation = 0;         // Of `tls`, that the pool's connections are of.
+  };
+  ClientStreamPtr Send(Route& route, RequestHead head, ResponseHandler& handler);
 
   Dispatcher& dispatcher_;
   UpstreamTarget target_;
@@ -122,7 +132,7 @@ class Upstream {
   UpstreamStats& stats_;
   std::string authority_;
   bool reached_ = false;
-  std::unique_ptr<ClientPool> own_, callers_;
+  Route own_, callers_;
 };
 
 }  // namespace weir

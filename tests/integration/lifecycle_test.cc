@@ -5,6 +5,7 @@
 
 #include "proxy/net/certificate_authority.h"
 #include "tests/integration/integration.h"
+#include "tests/support/temp_dir.h"
 
 namespace weir {
 namespace {
@@ -204,6 +205,19 @@ TEST_P(LifecycleIntegrationTest, CertificateOfAStrangerIsNamedInTheAnswer) {
   EXPECT_EQ(answer.status, 503);
   EXPECT_THAT(answer.body, AllOf(HasSubstr("certificate"), HasSubstr("/etc/kubeconfig")));
   EXPECT_EQ(client_->Get(kList).status, 503);
+}
+
+// The cluster's CA is rotated: what it signs from then on is trusted without a restart.
+TEST_P(LifecycleIntegrationTest, ANewCaIsTrusted) {
+  const TempDir directory;
+  WeirOptions options;
+  options.target.ca_pem = CertificateAuthority::Create()->certificate_pem();
+  options.target.files.ca = directory.Write("ca.crt", options.target.ca_pem);
+  StartWeir(options);
+  EXPECT_EQ(client_->Get("/version").status, 503);
+  directory.Write("ca.crt", server_.ca_pem());
+  EXPECT_EQ(client_->Get("/version").status, 200);
+  EXPECT_TRUE(WaitFor([this] { return client_->Get(kList).status == 200; }));
 }
 
 TEST_P(LifecycleIntegrationTest, CertificateForAnotherNameIsNamedInTheAnswer) {

@@ -9,9 +9,9 @@
 #include <gtest/gtest.h>
 
 #include "filters/registry.h"
+#include "proxy/base/file.h"
 #include "proxy/base/status.h"
 #include "proxy/server/config.h"
-#include "proxy/server/file.h"
 #include "proxy/server/yaml_document.h"
 
 namespace weir {

@@ -80,6 +80,8 @@ TEST_F(KubeconfigTest, ReadsEmbeddedData) {
   EXPECT_EQ(read.target.ca_source, "clusters[0].cluster.certificate-authority-data");
   EXPECT_EQ(read.target.client_certificate_pem, kCertificate);
   EXPECT_EQ(read.target.client_key_pem, kKey);
+  EXPECT_EQ(read.target.files.ca, "");
+  EXPECT_EQ(read.target.files.certificate, "");
   EXPECT_EQ(read.target.token, "");
   EXPECT_EQ(read.namespace_name, "ns");
 }
@@ -97,6 +99,9 @@ TEST_F(KubeconfigTest, ReadsFilesRelativeToItself) {
   EXPECT_EQ(read->target.ca_source, directory_ + "/ca.crt");
   EXPECT_EQ(read->target.client_certificate_pem, kCertificate);
   EXPECT_EQ(read->target.client_key_pem, kKey);
+  EXPECT_EQ(read->target.files.ca, directory_ + "/ca.crt");
+  EXPECT_EQ(read->target.files.certificate, directory_ + "/me.crt");
+  EXPECT_EQ(read->target.files.private_key, directory_ + "/./me.key");
 }
 
 TEST_F(KubeconfigTest, EmbeddedDataWinsOverAFile) {
@@ -254,6 +259,7 @@ TEST_F(InClusterTest, ReadsWhatAPodIsGiven) {
   EXPECT_EQ(read->target.token_file, directory_ + "/token");
   EXPECT_EQ(read->target.ca_pem, kCa);
   EXPECT_EQ(read->target.ca_source, directory_ + "/ca.crt");
+  EXPECT_EQ(read->target.files.ca, directory_ + "/ca.crt");
   EXPECT_EQ(read->namespace_name, "operators");
 }
 

@@ -72,12 +72,13 @@ class TestClient::Pool {
  public:
   Pool(TestLoop& loop, const TestClientOptions& options) : loop_(loop), stats_(registry_) {
     DialTarget target{
-        .host = options.host,
-        .port = options.port,
-        .server_name = options.host,
-        .context = nullptr,
-        .tls = {.ca_pem = options.ca_pem, .ca_source = "the test's CA", .alpn = options.alpn}};
-    if (!options.ca_pem.empty()) target.context = TlsContext::NewClient(target.tls).value();
+        .host = options.host, .port = options.port, .server_name = options.host, .tls = nullptr};
+    if (!options.ca_pem.empty()) {
+      target.tls =
+          ClientTls::New(
+              {.ca_pem = options.ca_pem, .ca_source = "the test's CA", .alpn = options.alpn})
+              .value();
+    }
     loop_.Run([&] {
       pool_ = std::make_unique<ClientPool>(
           loop_.dispatcher(), NewConnector(loop_.dispatcher(), loop_.resolver(), target),

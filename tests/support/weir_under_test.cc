@@ -27,8 +27,10 @@ WeirOptions Towards(const FakeApiServer& upstream, WeirOptions options) {
   return options;
 }
 
-std::shared_ptr<TlsContext> ClientTls(const UpstreamTarget& target) {
-  return TlsContext::NewClient({.ca_pem = target.ca_pem, .ca_source = target.ca_source}).value();
+std::shared_ptr<ClientTls> NewClientTls(const UpstreamTarget& target) {
+  return ClientTls::New({.ca_pem = target.ca_pem, .ca_source = target.ca_source}, target.files,
+                        absl::ZeroDuration())
+      .value();
 }
 
 class SlowFilter final : public EventFilter {
@@ -151,8 +153,7 @@ class WeirUnderTest::Core {
         .target = target,
         .upstream = options_.upstream,
         .token = TokenSource::Fixed(options_.token),
-        .own_tls = nullptr,
-        .callers_tls = nullptr,
+        .upstream_tls = {},
         .server_tls = TlsContext::NewServer({.certificate_pem = certificate.certificate_pem,
                                              .private_key_pem = certificate.private_key_pem})
                           .value(),
@@ -168,8 +169,7 @@ class WeirUnderTest::Core {
     std::vector<CacherMap*> maps;
     for (int i = 0; i < options_.workers; ++i) {
       // Not shared, as in the server.
-      setup.own_tls = ClientTls(target);
-      setup.callers_tls = ClientTls(target);
+      setup.upstream_tls = {.own = NewClientTls(target), .callers = NewClientTls(target)};
       workers_.push_back(std::make_unique<Worker>(
           i, setup, [this](const GroupVersionResource&, FilterChainStats& stats) {
             return MakeFilters(options_.filters, options_.filter_delay, stats);

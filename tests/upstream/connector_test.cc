@@ -11,6 +11,7 @@
 #include "proxy/upstream/dialed_stream.h"
 #include "proxy/upstream/upstream.h"
 #include "tests/net/loop_fixture.h"
+#include "tests/support/temp_dir.h"
 
 namespace weir {
 namespace {
@@ -46,9 +47,9 @@ class ConnectorTest : public LoopTest {
     target.host = "127.0.0.1";
     target.port = address.port();
     target.server_name = "kubernetes.default";
-    target.tls.ca_pem = authority_.certificate_pem();
-    target.tls.ca_source = "/etc/ca.crt";
-    target.context = TlsContext::NewClient(target.tls).value();
+    target.tls =
+        ClientTls::New({.ca_pem = authority_.certificate_pem(), .ca_source = "/etc/ca.crt"})
+            .value();
     return target;
   }
   // Nothing listens there any more.
@@ -207,16 +208,15 @@ TEST_F(ConnectorTest, WeirsCertificateIsShownOnItsOwnConnectionsOnly) {
   target.host = dial.host;
   target.port = dial.port;
   target.tls_server_name = dial.server_name;
-  target.ca_pem = dial.tls.ca_pem;
-  target.client_certificate_pem = own.certificate_pem;
-  target.client_key_pem = own.private_key_pem;
-  TlsClientOptions own_tls = dial.tls;
-  own_tls.certificate_pem = own.certificate_pem;
-  own_tls.private_key_pem = own.private_key_pem;
+  const std::shared_ptr<ClientTls> own_tls =
+      ClientTls::New({.ca_pem = authority_.certificate_pem(),
+                      .certificate_pem = own.certificate_pem,
+                      .private_key_pem = own.private_key_pem})
+          .value();
   StatsRegistry registry;
   UpstreamStats stats(registry);
   Upstream upstream(*dispatcher_, resolver_, target, UpstreamOptions(), TokenSource::Fixed(""),
-                    TlsContext::NewClient(own_tls).value(), dial.context, stats);
+                    {.own = own_tls, .callers = dial.tls}, stats);
 
   RequestHead head;
   head.method = "GET";
@@ -238,6 +238,55 @@ TEST_F(ConnectorTest, WeirsCertificateIsShownOnItsOwnConnectionsOnly) {
   EXPECT_TRUE(shown(upgrade, true));
   EXPECT_FALSE(shown(head, false));
   EXPECT_FALSE(shown(upgrade, false));
+}
+
+// Its connections that are open go on with what they have under way, and take nothing new.
+TEST_F(ConnectorTest, ANewCertificateIsShownByTheNextRequest) {
+  const std::shared_ptr<TlsContext> server = ServerContext();
+  SSL_CTX_set_verify(server->get(), SSL_VERIFY_PEER, TakeAnyCertificate);
+  const DialTarget dial = TlsTarget(server);
+  const TempDir directory;
+  const CertificateAndKey first = authority_.IssueServer({"weir"}).value();
+  const TlsFiles files{.ca = "",
+                       .certificate = directory.Write("tls.crt", first.certificate_pem),
+                       .private_key = directory.Write("tls.key", first.private_key_pem)};
+  const std::shared_ptr<ClientTls> own_tls =
+      ClientTls::New({.ca_pem = authority_.certificate_pem(),
+                      .certificate_pem = first.certificate_pem,
+                      .private_key_pem = first.private_key_pem},
+                     files, absl::ZeroDuration())
+          .value();
+  UpstreamTarget target;
+  target.host = dial.host;
+  target.port = dial.port;
+  target.tls_server_name = dial.server_name;
+  StatsRegistry registry;
+  UpstreamStats stats(registry);
+  Upstream upstream(*dispatcher_, resolver_, target, UpstreamOptions(), TokenSource::Fixed(""),
+                    {.own = own_tls, .callers = dial.tls}, stats);
+  RequestHead head;
+  head.method = "GET";
+  head.target = "/";
+  head.end_of_stream = true;
+  NoAnswer answer;
+  std::vector<ClientStreamPtr> streams;
+  const auto connects = [&] { return registry.Sum("weir_http_client_connects_total"); };
+  const auto send = [&] {
+    server_ = nullptr;
+    streams.push_back(upstream.SendAsSelf(head, answer));
+    RunTurns(20);
+  };
+  send();
+  RunUntil([&] { return connects() == 1 && server_ != nullptr; });
+  const uint64_t generation = upstream.credential_generation();
+  certificates_seen = 0;
+  const CertificateAndKey second = authority_.IssueServer({"weir"}).value();
+  directory.Write("tls.crt", second.certificate_pem);
+  directory.Write("tls.key", second.private_key_pem);
+  EXPECT_NE(upstream.credential_generation(), generation);
+  send();
+  RunUntil([&] { return connects() == 2 && server_ != nullptr; });
+  EXPECT_GT(certificates_seen, 0);
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/server/file.h"
+#include "proxy/base/file.h"
 
 #include <cerrno>
 #include <cstdio>
