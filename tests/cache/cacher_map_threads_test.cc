@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <future>
+#include <mutex>
 #include <random>
 #include <thread>
 
@@ -27,12 +28,30 @@ CacheKey KeyFor(const std::string& name_space) {
   return key;
 }
 
+// The newest change that any reader of any worker has been told of.
+class Told {
+ public:
+  void Raise(ResourceVersion version) {
+    const std::lock_guard lock(mutex_);
+    version_ = std::max(version_, version);
+  }
+  ResourceVersion version() const {
+    const std::lock_guard lock(mutex_);
+    return version_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  ResourceVersion version_;
+};
+
 // A worker's loop, caches and readers.
 class TestWorker {
  public:
-  TestWorker(int number, StatsRegistry& registry, FakeResource& resource,
+  TestWorker(int number, StatsRegistry& registry, FakeResource& resource, Told& told,
              const CacherOptions& options)
       : resource_(resource),
+        told_(told),
         dispatcher_(NewDispatcher(StrCat("worker-", number))),
         filter_stats_(registry),
         map_({.dispatcher = *dispatcher_,
@@ -72,7 +91,8 @@ class TestWorker {
     reader->replica = replica;
     reader->model = std::make_unique<ReaderModel>(*replica, resource_,
                                                   ViewOf({.namespace_name = key.namespace_name}));
-    reader->handle = replica->Subscribe({.on_change = [raw = reader.get()] { OnChange(*raw); }});
+    reader->handle =
+        replica->Subscribe({.on_change = [this, raw = reader.get()] { OnChange(*raw); }});
     OnChange(*reader);
     readers_.push_back(std::move(reader));
   }
@@ -101,8 +121,11 @@ class TestWorker {
     std::minstd_rand random{1};
   };
 
-  static void OnChange(Reader& reader) {
+  void OnChange(Reader& reader) {
+    CheckNothingToldIsMissed();
     if (reader.replica->state() != CacheReplica::State::kSynced) return;
+    const Revision& newest = *reader.replica->newest();
+    if (newest.sequence > 1) told_.Raise(newest.content);
     if (!reader.model->connected()) return reader.model->StartWithInitialEvents();
     if (reader.random() % 8 == 0) reader.replica->WantCurrent();
     if (reader.random() % 8 == 0) reader.replica->WantAccess(ReadVerb::kGet);
@@ -111,7 +134,19 @@ class TestWorker {
     reader.model->ReadAll();
   }
 
+  // Whoever is to be answered from yet another cache knows of it.
+  void CheckNothingToldIsMissed() const {
+    const ResourceVersion told = told_.version();
+    const CacheKey another = ConfigMaps(Representation::kProtobuf);
+    ResourceVersion known = map_.PublishedElsewhere(another, "");
+    map_.ForEachOf(another.resource, [&known](const CacheReplica& replica) {
+      known = std::max(known, replica.newest()->content);
+    });
+    EXPECT_GE(known, told) << known.ToString() << " < " << told.ToString();
+  }
+
   FakeResource& resource_;
+  Told& told_;
   const DispatcherPtr dispatcher_;
   FilterChainStats filter_stats_;
   CacherMap map_;
@@ -127,7 +162,7 @@ class CacherMapThreadsTest : public testing::TestWithParam<int> {
   void StartWorkers(const CacherOptions& options) {
     std::vector<CacherMap*> maps;
     for (int i = 0; i < GetParam(); ++i) {
-      workers_.push_back(std::make_unique<TestWorker>(i, registry_, resource_, options));
+      workers_.push_back(std::make_unique<TestWorker>(i, registry_, resource_, told_, options));
       maps.push_back(&workers_.back()->map());
     }
     for (const auto& worker : workers_) worker->map().SetPeers(maps);
@@ -152,6 +187,7 @@ class CacherMapThreadsTest : public testing::TestWithParam<int> {
 
   StatsRegistry registry_;
   FakeResource resource_;
+  Told told_;
   std::vector<std::unique_ptr<TestWorker>> workers_;
   std::mt19937 random_{3};
 };
