@@ -32,7 +32,7 @@ void CacherMap::ForEachOf(const GroupVersionResource& resource,
   core_->ForEachOf(resource, visit);
 }
 ResourceVersion CacherMap::PublishedElsewhere(const CacheKey& than,
-                                              std::string_view namespace_name) const {
+                                              std::string_view namespace_name) {
   return core_->PublishedElsewhere(than, namespace_name);
 }
 void CacherMap::DropAll(const absl::Status& reason) { core_->DropAll(reason); }

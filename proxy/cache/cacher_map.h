@@ -74,8 +74,9 @@ class CacherMap {
                  const std::function<void(const CacheReplica&)>& visit) const;
   // The highest version of a change that watches of caches other than `than` may have told of
   // without those replicas: on other workers, or of caches that have gone. Not of another
-  // namespace's ("": of all); not set if there is none.
-  ResourceVersion PublishedElsewhere(const CacheKey& than, std::string_view namespace_name) const;
+  // namespace's ("": of all); not set if there is none. What another worker has becomes a replica
+  // of this one, too, so that soon it can be looked at.
+  ResourceVersion PublishedElsewhere(const CacheKey& than, std::string_view namespace_name);
 
   // Access has been lost or credentials have changed identity: every cache goes, its readers are
   // told (kUnavailable). On this worker at once, on the others by Post.

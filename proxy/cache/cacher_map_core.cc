@@ -172,19 +172,30 @@ void CacherMap::Core::ForEachOf(const GroupVersionResource& resource,
 
 // Caches of one key follow each other, and none begins below the last one.
 ResourceVersion CacherMap::Core::PublishedElsewhere(const CacheKey& than,
-                                                    std::string_view namespace_name) const {
+                                                    std::string_view namespace_name) {
   ResourceVersion newest;
+  std::vector<CacheKey> not_here;
   const auto visit = [&](const PublishedState& state) {
     const CacheKey& key = state.key();
     const bool apart = !key.namespace_name.empty() && !namespace_name.empty() &&
                        key.namespace_name != namespace_name;
     if (key == than || apart || !state.told()) return;
     CacheReplica* const own = FindSynced(key);
-    const bool here = own != nullptr && own->core().HasAllOf(state);
-    if (!here) newest = std::max(newest, state.content());
+    if (own != nullptr && own->core().HasAllOf(state)) return;
+    newest = std::max(newest, state.content());
+    not_here.push_back(key);
   };
   const ResourceVersion gone = common_->published.ForEachOf(than.resource, visit);
+  for (const CacheKey& key : not_here) Join(key);
   return std::max(newest, gone);
+}
+
+// Without a reader of its own it goes again when it is idle.
+void CacherMap::Core::Join(const CacheKey& key) {
+  const bool leaving = &HomeOf(key) == this && !homes_.contains(key);
+  const bool room = slots_.size() < env_.options.max_caches;
+  if (replicas_.contains(key) || leaving || !room || stopped_ || RecentlyUnavailable(key)) return;
+  Make(key);
 }
 
 bool CacherMap::Core::RecentlyUnavailable(const CacheKey& key) {

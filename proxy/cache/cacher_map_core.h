@@ -33,7 +33,7 @@ class CacherMap::Core {
   CacheReplica* Find(const CacheKey& key, const Narrowing& narrowing);
   void ForEachOf(const GroupVersionResource& resource,
                  const std::function<void(const CacheReplica&)>& visit) const;
-  ResourceVersion PublishedElsewhere(const CacheKey& than, std::string_view namespace_name) const;
+  ResourceVersion PublishedElsewhere(const CacheKey& than, std::string_view namespace_name);
   void DropAll(const absl::Status& reason);
   std::vector<CacheRow> Rows() const;
   std::vector<ChangeRow> Changes(const ChangeQuery& query) const;
@@ -64,6 +64,7 @@ class CacherMap::Core {
   CacheReplica* FindWider(const CacheKey& key, const Narrowing& narrowing);
   CacheReplica* FindSynced(const CacheKey& key) const;
   CacheReplica* Make(const CacheKey& key);
+  void Join(const CacheKey& key);
   bool RecentlyUnavailable(const CacheKey& key);
   void OnIdle(uint64_t id);
   void OnReaders(uint64_t id);

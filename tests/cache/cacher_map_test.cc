@@ -365,8 +365,8 @@ TEST_F(TwoMapsTest, AWorkerThatIsBehindKnowsWhatWasPublished) {
 TEST_F(TwoMapsTest, WhatOtherCachesHavePublishedIsElsewhereUntilItsReplicaHasIt) {
   const bool here = !map_->Rows().empty();
   ManualDispatcher& home = here ? dispatcher_ : others_dispatcher_;
-  const CacherMap& first = here ? *map_ : others_map_;
-  const CacherMap& second = here ? others_map_ : *map_;
+  CacherMap& first = here ? *map_ : others_map_;
+  CacherMap& second = here ? others_map_ : *map_;
   const CacheKey other = ConfigMaps(Representation::kProtobuf);
   // The first state is noted by those who are answered with it.
   EXPECT_FALSE(second.PublishedElsewhere(other, "").is_set());
@@ -392,6 +392,29 @@ TEST_F(TwoMapsTest, WhatIsOfOtherNamespacesIsNotElsewhere) {
   EXPECT_EQ(mine.PublishedElsewhere(other, "a"), V(version));
   EXPECT_EQ(mine.PublishedElsewhere(other, ""), V(version));
   EXPECT_FALSE(mine.PublishedElsewhere(other, "b").is_set());
+}
+
+// By the second time it has a replica, whose changes can be looked at; without a reader it goes.
+TEST_F(TwoMapsTest, WhatIsElsewhereComesHere) {
+  CacheKey key = ConfigMaps();
+  key.namespace_name = "a";
+  subscriptions_.push_back(others_map_.Get(key)->Subscribe({.on_change = [] {}}));
+  RunBoth();
+  const uint64_t version = resource_.Put({.name = "a", .namespace_name = "a"});
+  RunBoth();
+  EXPECT_EQ(map_->Find(key), replica_);  // Which is wider.
+  const CacheKey other = ConfigMaps(Representation::kProtobuf);
+  EXPECT_EQ(map_->PublishedElsewhere(other, "a"), V(version));
+  RunBoth();
+  EXPECT_FALSE(map_->PublishedElsewhere(other, "a").is_set());
+  EXPECT_EQ(map_->Find(key)->key(), key);
+  subscriptions_.pop_back();
+  RunBoth();
+  EXPECT_EQ(map_->Rows().size() + others_map_.Rows().size(), 2U);
+  dispatcher_.Advance(CacherOptions().idle_timeout);
+  others_dispatcher_.Advance(CacherOptions().idle_timeout);
+  RunBoth();
+  EXPECT_EQ(map_->Rows().size() + others_map_.Rows().size(), 1U);
 }
 
 TEST_F(TwoMapsTest, WhatCachesHadPublishedThatHaveGoneIsElsewhere) {

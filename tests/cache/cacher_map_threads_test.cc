@@ -135,7 +135,7 @@ class TestWorker {
   }
 
   // Whoever is to be answered from yet another cache knows of it.
-  void CheckNothingToldIsMissed() const {
+  void CheckNothingToldIsMissed() {
     const ResourceVersion told = told_.version();
     const CacheKey another = ConfigMaps(Representation::kProtobuf);
     ResourceVersion known = map_.PublishedElsewhere(another, "");
