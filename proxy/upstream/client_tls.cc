@@ -85,10 +85,7 @@ void ClientTls::Reread() {
     // A certificate and its key are written one after the other.
     if (const absl::Status used = Use(*std::move(read)); !used.ok()) return Complain(used);
     ++generation_;
-    LogInfo(
-        "the CA or client certificate towards the API server has changed; new connections use "
-        "it",
-        {{"ca", options_.ca_source}});
+    LogInfo("towards the API server another CA or client certificate is used from now on");
   }
   failing_ = false;
 }

@@ -198,95 +198,80 @@ struct NoAnswer final : public ResponseHandler {
   void OnRequestWritable() override {}
 };
 
-TEST_F(ConnectorTest, WeirsCertificateIsShownOnItsOwnConnectionsOnly) {
-  const std::shared_ptr<TlsContext> server = ServerContext();
-  SSL_CTX_set_verify(server->get(), SSL_VERIFY_PEER, TakeAnyCertificate);
-  const DialTarget dial = TlsTarget(server);
-  const CertificateAndKey own = authority_.IssueServer({"weir"}).value();
-
-  UpstreamTarget target;
-  target.host = dial.host;
-  target.port = dial.port;
-  target.tls_server_name = dial.server_name;
-  const std::shared_ptr<ClientTls> own_tls =
-      ClientTls::New({.ca_pem = authority_.certificate_pem(),
-                      .certificate_pem = own.certificate_pem,
-                      .private_key_pem = own.private_key_pem})
-          .value();
-  StatsRegistry registry;
-  UpstreamStats stats(registry);
-  Upstream upstream(*dispatcher_, resolver_, target, UpstreamOptions(), TokenSource::Fixed(""),
-                    {.own = own_tls, .callers = dial.tls}, stats);
-
-  RequestHead head;
-  head.method = "GET";
-  head.target = "/";
-  head.end_of_stream = true;
-  RequestHead upgrade = head;
-  upgrade.upgrade = "websocket";
-  upgrade.end_of_stream = false;
-  const auto shown = [&](const RequestHead& request, bool as_self) {
+class CertificateTest : public ConnectorTest {
+ protected:
+  CertificateTest() {
+    const std::shared_ptr<TlsContext> server = ServerContext();
+    SSL_CTX_set_verify(server->get(), SSL_VERIFY_PEER, TakeAnyCertificate);
+    dial_ = TlsTarget(server);
+    get_.method = "GET";
+    get_.target = "/";
+    get_.end_of_stream = true;
+  }
+  CertificateAndKey Issue() const { return authority_.IssueServer({"weir"}).value(); }
+  void Open(const CertificateAndKey& own, TlsFiles files = {}) {
+    UpstreamTarget target;
+    target.host = dial_.host;
+    target.port = dial_.port;
+    target.tls_server_name = dial_.server_name;
+    const UpstreamTls tls{.own = ClientTls::New({.ca_pem = authority_.certificate_pem(),
+                                                 .certificate_pem = own.certificate_pem,
+                                                 .private_key_pem = own.private_key_pem},
+                                                std::move(files), absl::ZeroDuration())
+                                     .value(),
+                          .callers = dial_.tls};
+    upstream_.emplace(*dispatcher_, resolver_, target, UpstreamOptions(), TokenSource::Fixed(""),
+                      tls, stats_);
+  }
+  // The request reaches the server.
+  ClientStreamPtr Send(const RequestHead& head, bool as_self) {
     certificates_seen = 0;
     server_.reset();
-    NoAnswer answer;
-    const ClientStreamPtr stream =
-        as_self ? upstream.SendAsSelf(request, answer) : upstream.SendAsCaller(request, answer);
+    ClientStreamPtr stream =
+        as_self ? upstream_->SendAsSelf(head, answer_) : upstream_->SendAsCaller(head, answer_);
     RunUntil([&] { return server_ != nullptr && !server_->received().empty(); });
+    return stream;
+  }
+  bool Shown(const RequestHead& head, bool as_self) {
+    const ClientStreamPtr stream = Send(head, as_self);
     return certificates_seen > 0;
-  };
-  EXPECT_TRUE(shown(head, true));
-  EXPECT_TRUE(shown(upgrade, true));
-  EXPECT_FALSE(shown(head, false));
-  EXPECT_FALSE(shown(upgrade, false));
+  }
+
+  DialTarget dial_;
+  RequestHead get_;
+  NoAnswer answer_;
+  StatsRegistry registry_;
+  UpstreamStats stats_{registry_};
+  std::optional<Upstream> upstream_;
+};
+
+TEST_F(CertificateTest, WeirsIsShownOnItsOwnConnectionsOnly) {
+  Open(Issue());
+  RequestHead upgrade = get_;
+  upgrade.upgrade = "websocket";
+  upgrade.end_of_stream = false;
+  EXPECT_TRUE(Shown(get_, true));
+  EXPECT_TRUE(Shown(upgrade, true));
+  EXPECT_FALSE(Shown(get_, false));
+  EXPECT_FALSE(Shown(upgrade, false));
 }
 
-// Its connections that are open go on with what they have under way, and take nothing new.
-TEST_F(ConnectorTest, ANewCertificateIsShownByTheNextRequest) {
-  const std::shared_ptr<TlsContext> server = ServerContext();
-  SSL_CTX_set_verify(server->get(), SSL_VERIFY_PEER, TakeAnyCertificate);
-  const DialTarget dial = TlsTarget(server);
+// The connection that is open goes on with what it has under way, and takes nothing new.
+TEST_F(CertificateTest, ANewOneIsShownByTheNextRequest) {
   const TempDir directory;
-  const CertificateAndKey first = authority_.IssueServer({"weir"}).value();
-  const TlsFiles files{.ca = "",
-                       .certificate = directory.Write("tls.crt", first.certificate_pem),
-                       .private_key = directory.Write("tls.key", first.private_key_pem)};
-  const std::shared_ptr<ClientTls> own_tls =
-      ClientTls::New({.ca_pem = authority_.certificate_pem(),
-                      .certificate_pem = first.certificate_pem,
-                      .private_key_pem = first.private_key_pem},
-                     files, absl::ZeroDuration())
-          .value();
-  UpstreamTarget target;
-  target.host = dial.host;
-  target.port = dial.port;
-  target.tls_server_name = dial.server_name;
-  StatsRegistry registry;
-  UpstreamStats stats(registry);
-  Upstream upstream(*dispatcher_, resolver_, target, UpstreamOptions(), TokenSource::Fixed(""),
-                    {.own = own_tls, .callers = dial.tls}, stats);
-  RequestHead head;
-  head.method = "GET";
-  head.target = "/";
-  head.end_of_stream = true;
-  NoAnswer answer;
-  std::vector<ClientStreamPtr> streams;
-  const auto connects = [&] { return registry.Sum("weir_http_client_connects_total"); };
-  const auto send = [&] {
-    server_ = nullptr;
-    streams.push_back(upstream.SendAsSelf(head, answer));
-    RunTurns(20);
+  const auto write = [&directory](const CertificateAndKey& own) {
+    return TlsFiles{.ca = "",
+                    .certificate = directory.Write("tls.crt", own.certificate_pem),
+                    .private_key = directory.Write("tls.key", own.private_key_pem)};
   };
-  send();
-  RunUntil([&] { return connects() == 1 && server_ != nullptr; });
-  const uint64_t generation = upstream.credential_generation();
-  certificates_seen = 0;
-  const CertificateAndKey second = authority_.IssueServer({"weir"}).value();
-  directory.Write("tls.crt", second.certificate_pem);
-  directory.Write("tls.key", second.private_key_pem);
-  EXPECT_NE(upstream.credential_generation(), generation);
-  send();
-  RunUntil([&] { return connects() == 2 && server_ != nullptr; });
-  EXPECT_GT(certificates_seen, 0);
+  const CertificateAndKey first = Issue();
+  Open(first, write(first));
+  const ClientStreamPtr before = Send(get_, true);
+  const uint64_t generation = upstream_->credential_generation();
+  write(Issue());
+  EXPECT_NE(upstream_->credential_generation(), generation);
+  EXPECT_TRUE(Shown(get_, true));
+  EXPECT_EQ(stats_.own_pool.connects->value(), 2);
 }
 
 }  // namespace
