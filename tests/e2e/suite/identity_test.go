@@ -190,13 +190,22 @@ func handedOn(weir *harness.Weir, token string) error {
 
 func whoAmI(t *testing.T, config *rest.Config, want string) {
 	t.Helper()
-	client := need(kubernetes.NewForConfig(config))(t)
+	if err := seenAs(config, want); err != nil {
+		t.Error(err)
+	}
+}
+
+func seenAs(config *rest.Config, want string) error {
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return err
+	}
 	review, err := client.AuthenticationV1().SelfSubjectReviews().
 		Create(context.Background(), &authenticationv1.SelfSubjectReview{}, metav1.CreateOptions{})
-	must(t, err)
-	if got := review.Status.UserInfo.Username; got != want {
-		t.Errorf("the API server sees %q and not %q", got, want)
+	if err == nil && review.Status.UserInfo.Username != want {
+		err = fmt.Errorf("the API server sees %q and not %q", review.Status.UserInfo.Username, want)
 	}
+	return err
 }
 
 // With a client certificate, which cannot cross Weir, clients get a token of
@@ -223,6 +232,15 @@ func TestClientCertificateUpstream(t *testing.T) {
 		if info.Mode().Perm() != 0o600 {
 			t.Errorf("the token's file mode is %v and not 0600", info.Mode())
 		}
+
+		// The certificate is renewed: Weir follows its files, and what it had
+		// cached as somebody else goes.
+		must(t, server.WriteCertificateKubeconfig(kubeconfig, "", "renewed", "system:masters"))
+		config = need(weir.Config())(t)
+		must(t, harness.PollFor(30*time.Second, 100*time.Millisecond, func() error { return seenAs(config, "renewed") }))
+		_, err = need(kubernetes.NewForConfig(config))(t).CoreV1().ConfigMaps("").
+			List(context.Background(), metav1.ListOptions{ResourceVersion: "0"})
+		must(t, err)
 	})
 }
 

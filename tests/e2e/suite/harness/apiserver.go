@@ -271,14 +271,19 @@ func (s *APIServer) WriteTokenFileKubeconfig(path, tokenFile string) error {
 	return s.writeKubeconfig(path, "", &clientcmdapi.AuthInfo{TokenFile: tokenFile})
 }
 
-// WriteCertificateKubeconfig is WriteKubeconfig for a client certificate.
+// WriteCertificateKubeconfig is WriteKubeconfig for a client certificate, in files
+// beside it; written again, the certificate is another one.
 func (s *APIServer) WriteCertificateKubeconfig(path, address, user string, groups ...string) error {
 	certificate, key, err := s.CA.Client(user, groups...)
 	if err != nil {
 		return err
 	}
-	return s.writeKubeconfig(path, address,
-		&clientcmdapi.AuthInfo{ClientCertificateData: certificate, ClientKeyData: key})
+	files := &clientcmdapi.AuthInfo{ClientCertificate: path + ".crt", ClientKey: path + ".key"}
+	return errors.Join(
+		os.MkdirAll(filepath.Dir(path), 0o755),
+		os.WriteFile(files.ClientCertificate, certificate, 0o644),
+		os.WriteFile(files.ClientKey, key, 0o600),
+		s.writeKubeconfig(path, address, files))
 }
 
 func (s *APIServer) writeKubeconfig(path, address string, auth *clientcmdapi.AuthInfo) error {
