@@ -389,9 +389,8 @@ TEST_F(TwoMapsTest, WhatIsOfOtherNamespacesIsNotElsewhere) {
   const uint64_t version = resource_.Put({.name = "a", .namespace_name = "a"});
   RunBoth();
   const CacheKey other = ConfigMaps(Representation::kProtobuf);
-  EXPECT_EQ(mine.PublishedElsewhere(other, "a"), V(version));
-  EXPECT_EQ(mine.PublishedElsewhere(other, ""), V(version));
   EXPECT_FALSE(mine.PublishedElsewhere(other, "b").is_set());
+  EXPECT_EQ(mine.PublishedElsewhere(other, ""), V(version));
 }
 
 // By the second time it has a replica, whose changes can be looked at; without a reader it goes.
